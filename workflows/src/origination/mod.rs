@@ -1,0 +1,187 @@
+//! The way of one application from submission to money, as a durable workflow.
+//! Never I/O: each step is an activity of the contract, each act of a person an update whose handler is the guard.
+#![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
+
+mod act;
+mod parking;
+mod steps;
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use nesie_domain::act::ActKind;
+use nesie_domain::application::{Outcome, RefusalGround, Stage};
+use nesie_domain::ids::{ApplicationId, SubmissionId};
+use serde::{Deserialize, Serialize};
+use temporalio_common::search_attributes::SearchAttributeKey;
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{
+    CancellableFuture as _, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination, workflows,
+};
+
+pub use act::{Act, ActOutcome, What};
+use parking::ParkedStep;
+use steps::{End, Stop, ask, begin_disbursing, close, enter, receive, sleep_until, step, wait_for_payment_news};
+
+use crate::contract::{Agreement, Assessment, CreditVerdict, Disbursement, Screening, Transfer};
+use crate::options::RetryBudget;
+
+/// Set while a step of the application is parked, to its name.
+pub const PARKED: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieParked");
+/// Set when the application is closed, to the outcome's stable name.
+pub const OUTCOME: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieOutcome");
+
+/// The workflow's id: the start is the idempotent step.
+#[must_use]
+pub fn workflow_id(application_id: ApplicationId) -> String {
+    format!("application/{application_id}")
+}
+
+/// What a run starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginationInput {
+    /// The application, stored before.
+    pub application_id: ApplicationId,
+    /// How long the client may take in all, in seconds; after that the application expires.
+    pub valid_for_seconds: u64,
+    /// How often steps that ask a provider are tried.
+    pub budget: RetryBudget,
+    /// The longest wait for a transfer that the provider is still working on, in seconds, before a person is asked.
+    pub payment_patience_seconds: u64,
+}
+
+/// One application.
+#[workflow]
+pub struct LoanOrigination {
+    input: OriginationInput,
+    stage: Stage,
+    claimed: Option<Act>,
+    withdrawal: Option<SubmissionId>,
+    expired: bool,
+    parked: Vec<ParkedStep>,
+    payment_callbacks: u32,
+}
+
+pub(crate) type Context = WorkflowContext<LoanOrigination>;
+
+#[workflow_methods]
+impl LoanOrigination {
+    #[init]
+    fn new(_context: &WorkflowContextView, input: OriginationInput) -> Self {
+        Self {
+            input,
+            stage: Stage::Assessing,
+            claimed: None,
+            withdrawal: None,
+            expired: false,
+            parked: Vec::new(),
+            payment_callbacks: 0,
+        }
+    }
+
+    /// Originates one microcredit, or ends in a refusal, a withdrawal or an expiry.
+    #[run(name = "LoanOrigination")]
+    pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<Outcome> {
+        let context = &*context;
+        let end = originate_in_time(context).await?;
+        close(context, &end).await?;
+        Ok(end.outcome)
+    }
+
+    /// An act of a person. Claims the stage before anything else can: of two acts at once, one is accepted.
+    #[update]
+    pub fn act(&mut self, _context: &mut SyncWorkflowContext<Self>, act: Act) -> ActOutcome {
+        self.claim(act)
+    }
+
+    /// The payment provider called back. It only wakes the status query (design invariant 6).
+    #[signal]
+    pub fn payment_callback(&mut self, _context: &mut SyncWorkflowContext<Self>) {
+        self.payment_callbacks += 1;
+    }
+
+    /// Where the application stands, for people who look at the workflow itself; pages read PostgreSQL.
+    #[query]
+    pub fn stage(&self, _context: &WorkflowContextView) -> Stage {
+        self.stage.clone()
+    }
+}
+
+/// The business, a step a line.
+async fn originate(context: &Context) -> Result<Outcome, Stop> {
+    assess_client(context).await?;
+    step(context, || Assessment::draft_offer).await?;
+    receive(context, ActKind::Acknowledge, || Agreement::record_acknowledgement).await?;
+    receive(context, ActKind::ChooseSchedule, || Agreement::record_schedule_choice).await?;
+    receive(context, ActKind::ChooseDisbursementMethod, || Agreement::check_disbursement_method).await?;
+    step(context, || Agreement::freeze_contract).await?;
+    receive(context, ActKind::Identify, || Agreement::identify_client).await?;
+    receive(context, ActKind::Sign, || Agreement::verify_signature).await?;
+    cool_off(context).await?;
+    receive(context, ActKind::IdentifyForPayment, || Agreement::identify_client).await?;
+    begin_disbursing(context)?;
+    step(context, || Disbursement::reserve_and_check).await?;
+    transfer_money(context).await?;
+    enter(context, Stage::Recording);
+    ask(context, || Disbursement::record_loan).await?;
+    Ok(Outcome::Granted)
+}
+
+/// Due diligence beside the credit report (paras 8(1), 8(8), 10). A likely match waits for compliance.
+async fn assess_client(context: &Context) -> Result<(), Stop> {
+    let (screening, credit) =
+        workflows::join!(ask(context, || Assessment::screen_client), ask(context, || Assessment::fetch_credit_report));
+    match screening? {
+        Screening::Clear => {}
+        Screening::Refuse { ground } => return Err(Stop::refused(ground)),
+        Screening::Match { match_id } => {
+            enter(context, Stage::AwaitingScreeningDecision { match_id });
+            receive(context, ActKind::DecideScreeningMatch, || Assessment::record_screening_decision).await?;
+        }
+    }
+    match credit? {
+        CreditVerdict::Eligible => Ok(()),
+        CreditVerdict::Refuse { ground } => Err(Stop::refused(ground)),
+    }
+}
+
+/// Waits out the cooling-off period where policy set one, and then for renewed consent (domain.md §10).
+async fn cool_off(context: &Context) -> Result<(), Stop> {
+    let Stage::CoolingOff { until } = context.state(|state| state.stage.clone()) else { return Ok(()) };
+    sleep_until(context, until).await?;
+    step(context, || Agreement::ask_renewed_consent).await?;
+    receive(context, ActKind::RenewConsent, || Agreement::record_renewed_consent).await
+}
+
+/// Money moves at most once: asks until the provider has said yes or no, however long that takes.
+async fn transfer_money(context: &Context) -> Result<(), Stop> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match ask(context, || Disbursement::transfer_money).await? {
+            Transfer::Confirmed => return Ok(()),
+            Transfer::Rejected => return Err(Stop::refused(RefusalGround::PaymentRejected)),
+            Transfer::Pending => wait_for_payment_news(context, &mut waited).await?,
+        }
+    }
+}
+
+/// Lets the business run until it ends. The timer of the application's validity only sets a mark, which the waits of
+/// the business look at: it never cuts a step off in its middle.
+async fn originate_in_time(context: &Context) -> Result<End, WorkflowTermination> {
+    let validity = Duration::from_secs(context.state(|state| state.input.valid_for_seconds));
+    let mut expiry = context.timer(TimerOptions::builder(validity).summary("application expires".to_string()).build());
+    let mut business = Box::pin(originate(context).fuse());
+    let result = loop {
+        workflows::select! {
+            result = business => break result,
+            _ = expiry => context.state_mut(|state| state.expired = true),
+        }
+    };
+    expiry.cancel();
+    match result {
+        Ok(outcome) => Ok(End { outcome, submission_id: None }),
+        Err(Stop::End(end)) => Ok(end),
+        Err(Stop::Terminated(termination)) => Err(termination),
+    }
+}

@@ -1,0 +1,177 @@
+//! The few ways in which the business takes a step: by itself, on an act of a person, after a wait.
+//! Never a rule of the business. A step that fails its budget is parked in [`crate::origination::parking`], and nowhere else.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use nesie_domain::act::ActKind;
+use nesie_domain::application::{Outcome, RefusalGround, Stage};
+use nesie_domain::ids::SubmissionId;
+use temporalio_common::ActivityDefinition;
+use temporalio_workflow::{
+    CancellableFuture as _, TimerOptions, WorkflowCancellationError, WorkflowTermination, workflows,
+};
+
+use super::parking::{attempt, park};
+use super::{Context, OUTCOME};
+use crate::contract::{ActInput, CloseInput, Closing, FailureDetails, StepInput, Verdict};
+use crate::options;
+
+/// How an application ends.
+#[derive(Debug)]
+pub(super) struct End {
+    /// The outcome.
+    pub(super) outcome: Outcome,
+    /// What the client sent, where he withdrew.
+    pub(super) submission_id: Option<SubmissionId>,
+}
+
+/// Why the business stops before its last step.
+pub(super) enum Stop {
+    /// An ordinary end.
+    End(End),
+    /// The workflow itself was cancelled or evicted.
+    Terminated(WorkflowTermination),
+}
+
+impl Stop {
+    pub(super) fn refused(ground: RefusalGround) -> Self {
+        Self::End(End { outcome: Outcome::Refused { ground }, submission_id: None })
+    }
+}
+
+impl From<WorkflowCancellationError> for Stop {
+    fn from(cancellation: WorkflowCancellationError) -> Self {
+        Self::Terminated(cancellation.into())
+    }
+}
+
+/// The first pause between two questions about a pending transfer; it doubles up to the longest.
+const PAYMENT_PAUSE_FIRST: Duration = Duration::from_secs(2);
+const PAYMENT_PAUSE_LONGEST: Duration = Duration::from_secs(300);
+
+/// The workflow's own time.
+pub(super) fn now(context: &Context) -> DateTime<Utc> {
+    context.workflow_time().map(DateTime::from).expect("every workflow task carries its time")
+}
+
+/// Takes the stage that a step stored.
+pub(super) fn enter(context: &Context, stage: Stage) {
+    context.state_mut(|state| state.stage = stage);
+}
+
+/// Asks an activity that answers with something of its own.
+pub(super) async fn ask<A>(context: &Context, activity: impl Fn() -> A) -> Result<A::Output, Stop>
+where
+    A: ActivityDefinition<Input = StepInput>,
+{
+    let application_id = context.state(|state| state.input.application_id);
+    attempt(context, activity, |at| StepInput { application_id, at }).await
+}
+
+/// Takes a step that says whether and where the application goes on.
+pub(super) async fn step<A>(context: &Context, activity: impl Fn() -> A) -> Result<(), Stop>
+where
+    A: ActivityDefinition<Input = StepInput, Output = Verdict>,
+{
+    let verdict = ask(context, activity).await?;
+    follow(context, verdict)
+}
+
+/// Waits for an act as long as the stage expects it, and works on each that comes.
+pub(super) async fn receive<A>(context: &Context, kind: ActKind, activity: impl Fn() -> A) -> Result<(), Stop>
+where
+    A: ActivityDefinition<Input = ActInput, Output = Verdict>,
+{
+    let application_id = context.state(|state| state.input.application_id);
+    while context.state(|state| state.stage.expected().act) == Some(kind) {
+        context.wait_condition(|state| state.claimed.is_some() || state.is_ending()).await?;
+        stop_if_ending(context)?;
+        let Some(act) = context.state_mut(|state| state.claimed.take()) else { continue };
+        let submission_id = act.submission_id;
+        let verdict = attempt(context, &activity, |at| ActInput { application_id, submission_id, at }).await?;
+        follow(context, verdict)?;
+    }
+    Ok(())
+}
+
+fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
+    match verdict {
+        Verdict::Next { stage } => {
+            enter(context, stage);
+            Ok(())
+        }
+        Verdict::Refuse { ground } => Err(Stop::refused(ground)),
+    }
+}
+
+/// Ends the business where the client has withdrawn or let his time run out, while that is still possible.
+pub(super) fn stop_if_ending(context: &Context) -> Result<(), Stop> {
+    context.state(|state| match state.withdrawal {
+        _ if !state.stage.may_withdraw() => Ok(()),
+        Some(submission_id) => Err(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) })),
+        None if state.expired => Err(Stop::End(End { outcome: Outcome::Expired, submission_id: None })),
+        None => Ok(()),
+    })
+}
+
+/// The point of no return, taken without an await between the question and the claim.
+pub(super) fn begin_disbursing(context: &Context) -> Result<(), Stop> {
+    stop_if_ending(context)?;
+    enter(context, Stage::Disbursing);
+    Ok(())
+}
+
+/// Waits until an instant; a withdrawal or the expiry ends the wait.
+pub(super) async fn sleep_until(context: &Context, until: DateTime<Utc>) -> Result<(), Stop> {
+    let left = (until - now(context)).to_std().unwrap_or(Duration::ZERO);
+    let mut timer = context.timer(TimerOptions::builder(left).summary("cooling-off period".to_string()).build());
+    let mut ending = context.wait_condition(super::LoanOrigination::is_ending);
+    workflows::select! {
+        ended = ending => { ended?; timer.cancel(); }
+        _ = timer => {}
+    }
+    stop_if_ending(context)
+}
+
+/// Waits for the provider's callback, or for a pause that grows; after the application's patience a person is asked.
+pub(super) async fn wait_for_payment_news(context: &Context, waited: &mut Duration) -> Result<(), Stop> {
+    let patience = Duration::from_secs(context.state(|state| state.input.payment_patience_seconds));
+    if *waited >= patience {
+        let details = FailureDetails {
+            provider: Some("payments".to_string()),
+            code: "payment.pending_too_long".to_string(),
+            retry_is_safe: true,
+        };
+        *waited = Duration::ZERO;
+        return park(context, "transfer_money", details).await;
+    }
+    let pause = (*waited).clamp(PAYMENT_PAUSE_FIRST, PAYMENT_PAUSE_LONGEST);
+    *waited += pause;
+    let mut timer = context.timer(TimerOptions::builder(pause).summary("transfer is pending".to_string()).build());
+    let mut called_back = context.wait_condition(|state| state.payment_callbacks > 0);
+    workflows::select! {
+        news = called_back => { news?; timer.cancel(); }
+        _ = timer => {}
+    }
+    context.state_mut(|state| state.payment_callbacks = 0);
+    Ok(())
+}
+
+/// Records the end and tells the client, side by side: a notice that can not be sent never holds the record up.
+pub(super) async fn close(context: &Context, end: &End) -> Result<(), WorkflowTermination> {
+    enter(context, Stage::Closed);
+    context.upsert_search_attributes([OUTCOME.value_set(end.outcome.as_str().to_string())]);
+    let application_id = context.state(|state| state.input.application_id);
+    let input = |at| CloseInput { application_id, outcome: end.outcome.clone(), submission_id: end.submission_id, at };
+    let (closed, notified) = workflows::join!(
+        context.execute_activity(Closing::close_application, input(now(context)), options::own_write()),
+        attempt(context, || Closing::notify_client, input)
+    );
+    closed.map_err(WorkflowTermination::from)?;
+    match notified {
+        // Operations gave the notice up; the decision and its reason are recorded.
+        Ok(()) | Err(Stop::End(_)) => Ok(()),
+        Err(Stop::Terminated(termination)) => Err(termination),
+    }
+}
