@@ -201,7 +201,11 @@ impl Stage {
     /// the stage; ask [`Stage::may_withdraw`] and the list of parked steps.
     pub fn accept(self, act: ActKind) -> Result<Self, NotExpected> {
         let expected = self.expected();
-        if expected.act == Some(act) { Ok(Self::Processing { act: Some(act) }) } else { Err(NotExpected { act, expected }) }
+        if expected.act == Some(act) {
+            Ok(Self::Processing { act: Some(act) })
+        } else {
+            Err(NotExpected { act, expected })
+        }
     }
 
     /// Whether the client may still withdraw: until money is reserved (design invariant 6).

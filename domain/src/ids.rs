@@ -1,0 +1,123 @@
+//! One typed identifier per thing of the business, listed here.
+//! They never come from an ambient random source: whoever makes one passes the UUID in.
+
+use uuid::Uuid;
+
+macro_rules! typed_ids {
+    ($($(#[$meta:meta])* $name:ident,)+) => {
+        $(
+            $(#[$meta])*
+            #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+            #[serde(transparent)]
+            pub struct $name(Uuid);
+
+            impl $name {
+                /// Takes a UUID that is known to name this kind of thing.
+                #[must_use]
+                pub const fn from_uuid(uuid: Uuid) -> Self {
+                    Self(uuid)
+                }
+
+                /// The bare UUID, for the database and the wire.
+                #[must_use]
+                pub const fn as_uuid(&self) -> Uuid {
+                    self.0
+                }
+            }
+
+            impl std::fmt::Display for $name {
+                fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    self.0.fmt(formatter)
+                }
+            }
+
+            impl std::fmt::Debug for $name {
+                fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    write!(formatter, concat!(stringify!($name), "({})"), self.0)
+                }
+            }
+
+            impl std::str::FromStr for $name {
+                type Err = IdError;
+
+                fn from_str(text: &str) -> Result<Self, Self::Err> {
+                    Uuid::parse_str(text).map(Self).map_err(|_| IdError::Malformed)
+                }
+            }
+        )+
+    };
+}
+
+typed_ids! {
+    /// One application for a microcredit, and its workflow.
+    ApplicationId,
+    /// What a client or a person sent, stored before anything is decided about it.
+    SubmissionId,
+    /// One draft of a repayment schedule that the client compares.
+    DraftId,
+    /// The agreement that the application led to.
+    ContractId,
+    /// One challenge of control movements, used once.
+    ChallengeId,
+    /// A step that exhausted its budget and waits for a person.
+    ParkedStepId,
+    /// A likeness to a listed person that waits for a compliance decision.
+    ScreeningMatchId,
+    /// Our own reference of a payment, stored before the provider is first called.
+    PaymentReference,
+    /// One request to a provider, or to us.
+    RequestId,
+    /// One stored piece of evidence.
+    EvidenceId,
+}
+
+crate::rejection::rejections! {
+    /// Why a text is not an identifier.
+    pub enum IdError {
+        /// It is not a UUID.
+        Malformed = "id.malformed", "not a UUID", "Идентификатор должен быть в формате UUID";
+    }
+}
+
+/// The name space of payment references: made once at random, never changed, since references follow from it.
+const PAYMENT_NAMESPACE: Uuid = Uuid::from_u128(0x8f0c_3a5e_6d41_4b7a_9a52_1e7c_44d0_b6f3);
+
+impl PaymentReference {
+    /// The reference of an application's payment: the same application and generation always give the same one.
+    ///
+    /// A new generation exists only after the former was finally rejected (no money moved) and other details were given.
+    #[must_use]
+    pub fn for_application(application: ApplicationId, generation: u32) -> Self {
+        let mut name = [0_u8; 20];
+        name[..16].copy_from_slice(application.0.as_bytes());
+        name[16..].copy_from_slice(&generation.to_be_bytes());
+        Self(Uuid::new_v5(&PAYMENT_NAMESPACE, &name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_reference_follows_from_application_and_generation() {
+        let one = ApplicationId::from_uuid(Uuid::from_u128(1));
+        let two = ApplicationId::from_uuid(Uuid::from_u128(2));
+        assert_eq!(PaymentReference::for_application(one, 0), PaymentReference::for_application(one, 0));
+        assert_ne!(PaymentReference::for_application(one, 0), PaymentReference::for_application(one, 1));
+        assert_ne!(PaymentReference::for_application(one, 0), PaymentReference::for_application(two, 0));
+        // A released reference must stay what it was: a changed name space would pay a second time.
+        assert_eq!(PaymentReference::for_application(one, 0).to_string(), "0c6f724b-f27f-5ca8-97af-c33a23818da5");
+    }
+
+    #[test]
+    fn ids_read_what_they_write() {
+        let id = ContractId::from_uuid(Uuid::from_u128(77));
+        assert_eq!(id.to_string().parse::<ContractId>(), Ok(id));
+        assert_eq!(
+            serde_json::from_str::<ContractId>(&serde_json::to_string(&id).expect("writes")).expect("reads"),
+            id
+        );
+        assert_eq!("77".parse::<ContractId>(), Err(IdError::Malformed));
+    }
+}

@@ -1,0 +1,28 @@
+//! The rules of lending as pure types and functions (Resolution №217 of 28.11.2019).
+//! Nothing here does I/O, reads a clock or an environment, or draws a random number: those are passed in.
+
+pub mod act;
+pub mod application;
+pub mod bin;
+pub mod card;
+pub mod challenge;
+mod control_digit;
+pub mod effective_rate;
+pub mod hash;
+pub mod iban;
+pub mod ids;
+pub mod iin;
+pub mod limits;
+pub mod money;
+pub mod paragraph;
+pub mod person;
+pub mod phone;
+pub mod quote;
+pub mod rate;
+pub mod rejection;
+pub mod schedule;
+pub mod screening;
+pub mod term;
+mod text_form;
+
+pub use text_form::UnknownCode;
