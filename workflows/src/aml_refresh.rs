@@ -2,7 +2,7 @@
 //! Never a screening: applications are screened against the version that is in use at that moment.
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{WorkflowContext, WorkflowResult};
 
@@ -23,7 +23,7 @@ impl AmlRefresh {
     /// the next run tries again, and the old version stays in use.
     #[run(name = "AmlRefresh")]
     pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<ListsRefreshed> {
-        let at = context.workflow_time().map(DateTime::from).expect("every workflow task carries its time");
+        let at = context.workflow_time().map(DateTime::<Utc>::from).expect("every workflow task carries its time");
         let refreshed = context
             .execute_activity(ScreeningLists::refresh_aml_lists, at, options::step(RetryBudget::default()))
             .await?;

@@ -52,7 +52,7 @@ const PAYMENT_PAUSE_LONGEST: Duration = Duration::from_secs(300);
 
 /// The workflow's own time.
 pub(super) fn now(context: &Context) -> DateTime<Utc> {
-    context.workflow_time().map(DateTime::from).expect("every workflow task carries its time")
+    context.workflow_time().map(DateTime::<Utc>::from).expect("every workflow task carries its time")
 }
 
 /// Takes the stage that a step stored.
