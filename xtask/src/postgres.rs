@@ -19,8 +19,14 @@ use crate::settings::{DATABASE, OWNER_ROLE, Settings};
 use crate::state::EntryPort;
 
 /// Server settings of the development cluster. Durability is PostgreSQL's default: tests kill it and count on it.
-const SERVER_SETTINGS: [&str; 4] =
-    ["listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC", "max_connections=300"];
+const SERVER_SETTINGS: [&str; 5] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "timezone=UTC",
+    "max_connections=300",
+    // `bench` counts statements with it; nothing else asks for it.
+    "shared_preload_libraries=pg_stat_statements",
+];
 
 /// How PostgreSQL, which refuses to run as root, is started.
 enum RunAs {

@@ -16,6 +16,14 @@ pub(crate) const DEVELOPMENT_SECRETS: [(&str, &str); 3] = [
     ("NESIE_INDEX_KEY", "6e6573696520646576656c6f706d656e742d6f6e6c7920696e646578206b6579"),
 ];
 
+/// Budgets of a step in development: a broken provider is noticed within seconds, not within minutes. Each can be set.
+pub(crate) const DEVELOPMENT_BUDGETS: [(&str, &str); 4] = [
+    ("NESIE_STEP_ATTEMPTS", "4"),
+    ("NESIE_STEP_FIRST_PAUSE_MILLISECONDS", "300"),
+    ("NESIE_STEP_LONGEST_PAUSE_MILLISECONDS", "2000"),
+    ("NESIE_HTTP_TIMEOUT_MILLISECONDS", "2500"),
+];
+
 /// Providers of `docs/providers.md` as (name in the sandbox's paths, settings variable).
 pub(crate) const PROVIDERS: [(&str, &str); 10] = [
     ("aml", "NESIE_AML_URL"),
@@ -213,6 +221,10 @@ impl Settings {
             ("NESIE_SANDBOX_KEY_FILE".to_owned(), self.dev.join("issuer-key").to_string_lossy().into_owned()),
             ("RUST_LOG".to_owned(), env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
         ];
+        variables.extend(
+            DEVELOPMENT_BUDGETS
+                .map(|(name, value)| (name.to_owned(), env::var(name).unwrap_or_else(|_| value.to_owned()))),
+        );
         variables.extend(PROVIDERS.map(|(name, variable)| (variable.to_owned(), format!("{sandbox}/{name}"))));
         variables.extend(DEVELOPMENT_SECRETS.map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(variables)

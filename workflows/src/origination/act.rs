@@ -2,7 +2,7 @@
 //! Never what was sent: that is stored, and travels by id.
 
 use nesie_domain::act::ActKind;
-use nesie_domain::application::Expected;
+use nesie_domain::application::{Expected, Stage};
 use nesie_domain::ids::{ParkedStepId, ScreeningMatchId, SubmissionId};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,18 @@ impl Act {
 }
 
 impl LoanOrigination {
+    /// Whether an act can be answered now: withdrawals and decisions on parked steps always, the others once no step
+    /// is under way, or the step under way is parked and may take days.
+    pub(super) fn can_answer(&self, act: &Act) -> bool {
+        let waits_for_step = match act.what {
+            What::DecideParkedStep { .. } | What::Client { kind: ActKind::Withdraw } => false,
+            What::DecideScreeningMatch { .. } | What::Client { .. } => {
+                matches!(self.stage, Stage::Assessing | Stage::Processing { .. })
+            }
+        };
+        !waits_for_step || self.is_ending() || self.parked.iter().any(|step| !step.resolved)
+    }
+
     /// The guard of every act: synchronous, so nothing happens between the question and the claim.
     pub(super) fn claim(&mut self, act: Act) -> ActOutcome {
         let refused = ActOutcome::Refused { expected: self.stage.expected() };

@@ -27,7 +27,7 @@ use steps::{End, Stop, ask, begin_disbursing, close, enter, receive, sleep_until
 use crate::contract::{Agreement, Assessment, CreditVerdict, Disbursement, Screening, Transfer};
 use crate::options::RetryBudget;
 
-/// Set while a step of the application is parked, to its name.
+/// Set to the step's name while it is parked, then to `none`.
 pub const PARKED: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieParked");
 /// Set when the application is closed, to the outcome's stable name.
 pub const OUTCOME: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieOutcome");
@@ -86,13 +86,17 @@ impl LoanOrigination {
         let context = &*context;
         let end = originate_in_time(context).await?;
         close(context, &end).await?;
+        context.wait_condition(|_| context.all_handlers_finished()).await?;
         Ok(end.outcome)
     }
 
-    /// An act of a person. Claims the stage before anything else can: of two acts at once, one is accepted.
+    /// An act of a person. A step that is under way is waited for, since its end may have been seen in PostgreSQL
+    /// before it is seen here; then the stage is asked and claimed with nothing in between: of two acts, one is accepted.
     #[update]
-    pub fn act(&mut self, _context: &mut SyncWorkflowContext<Self>, act: Act) -> ActOutcome {
-        self.claim(act)
+    pub async fn act(context: &mut WorkflowContext<Self>, act: Act) -> ActOutcome {
+        // Cancelled: the claim then says what is expected of the cancelled application.
+        let _ = context.wait_condition(|state| state.can_answer(&act)).await;
+        context.state_mut(|state| state.claim(act))
     }
 
     /// The payment provider called back. It only wakes the status query (design invariant 6).

@@ -14,6 +14,9 @@ use super::{Context, PARKED};
 use crate::contract::{FailureDetails, ParkInput, ParkedDecision, Parking, ResolveInput};
 use crate::options;
 
+/// What the search attribute says once every parked step is decided on: the pinned server refuses an unset one.
+const NOTHING_PARKED: &str = "none";
+
 /// A step that waits, or waited, for a person.
 #[derive(Debug)]
 pub(super) struct ParkedStep {
@@ -21,7 +24,7 @@ pub(super) struct ParkedStep {
     step: String,
     may_fail: bool,
     pub(super) decision: Option<(ParkedDecision, SubmissionId)>,
-    resolved: bool,
+    pub(super) resolved: bool,
 }
 
 impl ParkedStep {
@@ -101,7 +104,7 @@ pub(super) async fn park(context: &Context, step: &str, failure: FailureDetails)
         }
     });
     if context.state(|state| state.parked.iter().all(|parked| parked.resolved)) {
-        context.upsert_search_attributes([PARKED.value_unset()]);
+        context.upsert_search_attributes([PARKED.value_set(NOTHING_PARKED.to_string())]);
     }
     let decision = context.state(|state| {
         state.parked.iter().find(|parked| parked.id == parked_step_id).and_then(|parked| parked.decision)

@@ -1,0 +1,142 @@
+//! A call to a provider: noted under its key before it is made, kept as evidence with what was decided on it.
+//! Never a retry within a step: the workflow's budget does that, under the same key.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::{ApplicationId, EvidenceId};
+use nesie_platform::protection::sha256;
+use nesie_storage::error::During as _;
+use nesie_storage::evidence::{self, NewEvidence, ProviderCall};
+use nesie_storage::{PgConnection, pool};
+
+use crate::World;
+use crate::failure::Failure;
+use crate::providers::{Answer, ProviderError};
+use crate::record::{derived_id, hex};
+
+/// Which call it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) application_id: ApplicationId,
+    pub(crate) step: &'static str,
+    pub(crate) provider: &'static str,
+    pub(crate) operation: &'static str,
+    /// The idempotency key or our own reference.
+    pub(crate) key: String,
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl Call {
+    /// A call of a step, keyed by application, step and intent: a repeat has the same key.
+    pub(crate) fn new(
+        application_id: ApplicationId,
+        step: &'static str,
+        (provider, operation): (&'static str, &'static str),
+        intent: impl Display,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self { application_id, step, provider, operation, key: format!("{application_id}:{step}:{intent}"), at }
+    }
+
+    /// The same call under a key of its own for every time that the provider could not tell: it answers the same key
+    /// with the same words for ever, and these were no answer.
+    pub(crate) async fn after_undetermined(mut self, world: &World) -> Result<Self, Failure> {
+        let before = evidence::undetermined_calls(&world.pool, &self.row()).await?;
+        if before > 0 {
+            self.key = format!("{}:{}", self.key, before + 1);
+        }
+        Ok(self)
+    }
+
+    fn row(&self) -> ProviderCall<'_> {
+        ProviderCall {
+            application_id: self.application_id,
+            step: self.step,
+            provider: self.provider,
+            operation: self.operation,
+            key: &self.key,
+            at: self.at,
+        }
+    }
+
+    /// Makes the call.
+    pub(crate) async fn make<T>(
+        self,
+        world: &World,
+        exchange: impl Future<Output = Result<Answer<T>, ProviderError>>,
+    ) -> Result<Answered<T>, Failure> {
+        Ok(self.attempt(world, exchange).await??)
+    }
+
+    /// Makes the call; for a step that must do something itself where no answer came.
+    pub(crate) async fn attempt<T>(
+        self,
+        world: &World,
+        exchange: impl Future<Output = Result<Answer<T>, ProviderError>>,
+    ) -> Result<Result<Answered<T>, ProviderError>, Failure> {
+        let attempt = {
+            let mut connection = world.pool.acquire().await.during("provider_calls.begin")?;
+            evidence::begin_call(&mut connection, &self.row()).await?
+        };
+        match exchange.await {
+            Ok(Answer { value, raw, content_type }) => {
+                Ok(Ok(Answered { value, received: Received { call: self, attempt, raw, content_type } }))
+            }
+            Err(error) => {
+                let mut connection = world.pool.acquire().await.during("provider_calls.end")?;
+                evidence::end_call(&mut connection, &self.row(), attempt, error.kind.code()).await?;
+                Ok(Err(error))
+            }
+        }
+    }
+}
+
+/// An answer, with what is to be kept of it.
+pub(crate) struct Answered<T> {
+    pub(crate) value: T,
+    pub(crate) received: Received,
+}
+
+/// An answer's bytes, to be kept in the transaction of what was decided on them.
+pub(crate) struct Received {
+    call: Call,
+    attempt: i32,
+    raw: Vec<u8>,
+    content_type: String,
+}
+
+impl Received {
+    /// Keeps the bytes, sealed, and that the call was answered.
+    pub(crate) async fn keep(&self, world: &World, connection: &mut PgConnection) -> Result<EvidenceId, Failure> {
+        self.keep_as(world, connection, "answered").await
+    }
+
+    /// Keeps an answer in which the provider says that it can not tell, by itself: nothing is decided on it.
+    pub(crate) async fn keep_undetermined(&self, world: &World) -> Result<(), Failure> {
+        let mut transaction = pool::begin(&world.pool).await?;
+        self.keep_as(world, &mut transaction, evidence::UNDETERMINED).await?;
+        Ok(pool::commit(transaction).await?)
+    }
+
+    async fn keep_as(&self, world: &World, connection: &mut PgConnection, result: &str) -> Result<EvidenceId, Failure> {
+        let Call { application_id, step, provider, operation, at, .. } = &self.call;
+        let sha256 = sha256(&self.raw);
+        let kind = format!("{provider}.{operation}");
+        let id = derived_id(*application_id, &format!("evidence|{step}|{kind}|{}", hex(&sha256)));
+        let id = EvidenceId::from_uuid(id);
+        let new = NewEvidence {
+            id,
+            application_id: *application_id,
+            step,
+            kind: &kind,
+            content_type: &self.content_type,
+            content_sealed: &world.protection.seal(&format!("evidence|{id}"), &self.raw),
+            sha256: &sha256,
+            recorded_at: *at,
+        };
+        evidence::insert(connection, &new).await?;
+        evidence::end_call(connection, &self.call.row(), self.attempt, result).await?;
+        Ok(id)
+    }
+}

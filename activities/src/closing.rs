@@ -1,0 +1,122 @@
+//! The end of an application: outcome, release of what was reserved, and the notice of it.
+//! Never tells the client a confidential ground, and never ends one as not granted whose money may have moved.
+
+use nesie_domain::application::{Outcome, RefusalGround, Stage};
+use nesie_storage::facts::{self, Actor, Fact, Recorded};
+use nesie_storage::money::{self, PaymentState};
+use nesie_storage::{PgConnection, notices, pool};
+use nesie_workflows::contract::CloseInput;
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::calls::Call;
+use crate::failure::Failure;
+use crate::record::StepFact;
+use crate::subject::{Subject, Submitted};
+
+const NOTIFY: &str = "notify_client";
+
+/// Outcome, release of what was reserved, timeline, audit and outbox in one transaction.
+pub(crate) async fn close_application(world: &World, input: CloseInput) -> Result<(), Failure> {
+    let actor = match input.submission_id {
+        // The client's reason stays sealed with what he sent.
+        Some(submission_id) => Submitted::<Value>::load(world, input.application_id, submission_id).await?.actor(),
+        None => Actor::System,
+    };
+    let event = format!("application.{}", input.outcome.as_str());
+    let mut transaction = pool::begin(&world.pool).await?;
+    let fact = Fact {
+        application_id: input.application_id,
+        fact_key: "close_application",
+        kind: "application_closed",
+        details: json!({ "outcome": shown(&input.outcome) }),
+        at: input.at,
+        actor,
+        build: world.build,
+        stage: Some(&Stage::Closed),
+        outcome: Some(&input.outcome),
+        event: Some(&event),
+    };
+    if facts::record(&mut transaction, fact).await? == Recorded::New {
+        settle(world, &mut transaction, &input).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// The outcome as the client may know it.
+fn shown(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Refused { ground } if ground.is_confidential() => {
+            json!({ "outcome": "refused", "ground": "not_granted" })
+        }
+        outcome => json!(outcome),
+    }
+}
+
+/// Releases what was reserved; the outcome and the payment must say the same.
+async fn settle(world: &World, connection: &mut PgConnection, input: &CloseInput) -> Result<(), Failure> {
+    let payment = money::payment(&world.pool, input.application_id).await?;
+    let granted = input.outcome == Outcome::Granted;
+    let rejected = input.outcome == Outcome::Refused { ground: RefusalGround::PaymentRejected };
+    match payment.map(|payment| payment.state) {
+        None | Some(PaymentState::Released) if !granted && !rejected => Ok(()),
+        Some(PaymentState::Reserved) if !granted && !rejected => {
+            Ok(money::release(connection, input.application_id, input.at).await?)
+        }
+        Some(PaymentState::Rejected) if rejected => Ok(()),
+        Some(PaymentState::Confirmed) if granted => Ok(()),
+        _ => Err(Failure::park("payment.contradicts_outcome").unsafe_to_retry()),
+    }
+}
+
+/// Tells the client; the wording never gives a confidential ground away.
+pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<(), Failure> {
+    let template = template(&input.outcome);
+    let key = format!("{NOTIFY}:{template}");
+    if nesie_storage::recorded::fact(&world.pool, input.application_id, &key).await?.is_some() {
+        return Ok(());
+    }
+    let subject = Subject::load(world, input.application_id).await?;
+    // `<application>:notify:<template>`: the provider sends nothing twice under it.
+    let call = Call {
+        application_id: subject.id(),
+        step: NOTIFY,
+        provider: "notifications",
+        operation: "message",
+        key: format!("{}:notify:{template}", subject.id()),
+        at: input.at,
+    };
+    let provider_key = call.key.clone();
+    let phone = &subject.applicant.phone;
+    let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id());
+    let answered = call.make(world, exchange).await?;
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: &key,
+        kind: "client_notified",
+        details: json!({ "template": template, "message_id": answered.value.message_id }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin(fact).await? {
+        answered.received.keep(world, &mut transaction).await?;
+        let message_id = &answered.value.message_id;
+        notices::insert(&mut transaction, subject.id(), template, message_id, input.at).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// One template for every refusal: which of them it was, the client learns from nobody by comparing notices.
+const fn template(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Granted => "granted",
+        Outcome::Refused { .. } => "not_granted",
+        Outcome::Withdrawn => "withdrawn",
+        Outcome::Expired => "expired",
+        Outcome::Failed { .. } => "failed",
+    }
+}

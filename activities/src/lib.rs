@@ -1,0 +1,30 @@
+//! What the steps of the workflows do to the world: one file per capability, each a plain async function over [`World`].
+//! Every step is idempotent: run twice, it leaves the same rows, asks the provider under the same key, and gives the
+//! same verdict. Never an order of steps; that is the workflow's.
+
+mod agreement;
+mod calls;
+mod closing;
+mod contract;
+mod credit;
+mod disbursement_method;
+pub mod failure;
+mod identification;
+mod lists;
+mod loan;
+mod offer;
+mod parking;
+mod payment;
+pub mod providers;
+mod record;
+mod renewed_consent;
+mod screening;
+mod signature;
+mod signing;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod transfer;
+mod world;
+
+pub use world::World;

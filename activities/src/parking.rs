@@ -1,0 +1,123 @@
+//! Parked steps: made visible with an explanation, and what a person decided on them (design invariant 7).
+//! Never tries anything again by itself.
+
+use nesie_storage::bodies::Decision as DecisionBody;
+use nesie_storage::facts::Actor;
+use nesie_storage::parked::{self, NewParkedStep};
+use nesie_storage::pool;
+use nesie_storage::screening::Decision;
+use nesie_workflows::contract::{ParkInput, ParkedDecision, ResolveInput};
+use serde_json::json;
+
+use crate::World;
+use crate::failure::Failure;
+use crate::record::StepFact;
+use crate::subject::Submitted;
+
+/// Makes the failed step visible.
+pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Failure> {
+    let fact = StepFact {
+        application_id: input.application_id,
+        key: &format!("parked:{}", input.parked_step_id),
+        kind: "step_parked",
+        details: json!({
+            "parked_step_id": input.parked_step_id,
+            "step": input.step,
+            "occasion": input.occasion,
+            "failure_code": public_code(&input.failure_code),
+        }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: Some("application.step_parked"),
+    };
+    if let Some(mut transaction) = world.begin(fact).await? {
+        let new = NewParkedStep {
+            id: input.parked_step_id,
+            application_id: input.application_id,
+            step: &input.step,
+            occasion: input.occasion.into(),
+            provider: input.provider.as_deref(),
+            failure_code: &input.failure_code,
+            retry_is_safe: input.retry_is_safe,
+            explanation: &explanation(&input),
+            parked_at: input.at,
+        };
+        parked::insert(&mut transaction, &new).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Stores what was decided.
+pub(crate) async fn resolve_parked_step(world: &World, input: ResolveInput) -> Result<(), Failure> {
+    let submitted = Submitted::<DecisionBody>::load(world, input.application_id, input.submission_id).await?;
+    let decision = match input.decision {
+        ParkedDecision::Retry => "retry",
+        ParkedDecision::FailAndCompensate => "fail_and_compensate",
+    };
+    let fact = StepFact {
+        application_id: input.application_id,
+        key: &format!("parked:{}:decision", input.parked_step_id),
+        kind: "parked_step_decided",
+        details: json!({ "parked_step_id": input.parked_step_id, "decision": decision }),
+        at: input.at,
+        actor: submitted.actor_because(submitted.body.reason.clone()),
+        stage: None,
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin(fact).await? {
+        let decided =
+            Decision { decision, decided_by: &submitted.submitted_by, reason: &submitted.body.reason, at: input.at };
+        parked::decide(&mut transaction, input.application_id, input.parked_step_id, &decided).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// The code as the timeline shows it, which the client sees too: a list must not be told of (AML law art. 11).
+fn public_code(code: &str) -> &str {
+    if code.starts_with("aml.") { "check.waits" } else { code }
+}
+
+/// What happened and what can be done, for operations.
+fn explanation(input: &ParkInput) -> String {
+    let what = match input.failure_code.as_str() {
+        "provider.unreachable" => "Провайдер недоступен или оборвал соединение.",
+        "provider.timed_out" => "Провайдер не ответил вовремя.",
+        "provider.server_error" => "Провайдер отвечает ошибкой сервера.",
+        "provider.asks_to_wait" => "Провайдер просит повторить запрос позже.",
+        "provider.request_refused" => "Провайдер отказывается принимать запрос: проверьте доступ и договор.",
+        "provider.unexpected_status" | "provider.unreadable" | "provider.too_large" => {
+            "Ответ провайдера не соответствует его описанию; он не считается отрицательным ответом."
+        }
+        "provider.request_malformed" => "Провайдер считает запрос неверным; ничего не выполнено.",
+        "provider.undetermined" => "Провайдер не может дать определенный ответ, например о статусе сертификата.",
+        "bureau.voluntary_refusal_unknown" => {
+            "Бюро не может сказать, установлен ли добровольный отказ; это не означает, что его нет."
+        }
+        "payments.ownership_unavailable" => "Провайдер не может сказать, принадлежит ли счет или карта клиенту.",
+        "payment.not_found_without_deduplication" => {
+            "Перевод мог быть отправлен, провайдер его не находит и не обещает дедупликации. Выясните у провайдера судьбу перевода по нашему номеру."
+        }
+        "payment.pending_too_long" => "Провайдер слишком долго обрабатывает перевод.",
+        "aml.match_before_payment" => {
+            "После проверки перечень изменился, и появилось вероятное совпадение. Нужно решение комплаенс-службы."
+        }
+        "aml.lists_missing" => "Перечни еще не загружены.",
+        "step.timed_out" => "Шаг не уложился в отведенное время.",
+        code if code.starts_with("storage.") => "Ошибка при записи в базу данных.",
+        _ => "Шаг не удалось выполнить.",
+    };
+    let retry = if input.retry_is_safe {
+        "Повтор безопасен: он пойдет под теми же ключами."
+    } else {
+        "Повтор сначала запросит статус; убедитесь, что он ничего не сделает дважды."
+    };
+    let fail = if input.may_fail {
+        "Заявку можно завершить с освобождением зарезервированного."
+    } else {
+        "Завершить заявку нельзя: деньги могли быть переведены."
+    };
+    format!("{what} {retry} {fail}")
+}

@@ -1,0 +1,189 @@
+//! Money reserved under our own reference, and checked once more just before it moves (paras 9, 10;
+//! design invariant 6). Never calls for a transfer: that is `transfer.rs`.
+
+use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::ids::PaymentReference;
+use nesie_domain::screening::{ListedPerson, Match, ScreeningResult};
+use nesie_storage::agreement::{identification, signature};
+use nesie_storage::bodies::Destination;
+use nesie_storage::facts::Actor;
+use nesie_storage::lists::ListVersion;
+use nesie_storage::money::{self, Payment, PaymentState};
+use nesie_storage::{credit as reports, lists, pool, screening as rows};
+use nesie_workflows::contract::{Screening, StepInput, Verdict};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::calls::Call;
+use crate::credit;
+use crate::disbursement_method::{Confirmed, check, confirmed};
+use crate::failure::Failure;
+use crate::identification::{CONTRACT, PAYMENT as PAYMENT_PURPOSE, bound_to};
+use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
+use crate::screening::{ASSESSMENT, PAYMENT, due_diligence, ground_of, lists_json, recorded, search};
+use crate::signing::frozen;
+use crate::subject::Subject;
+
+const STEP: &str = "reserve_and_check";
+
+/// Reserves under our own reference, then checks voluntary refusal, lists and ownership once more.
+pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result<Verdict, Failure> {
+    if let Some(verdict) = recorded_verdict(world, input).await? {
+        return Ok(verdict);
+    }
+    let subject = Subject::load(world, input.application_id).await?;
+    let confirmed = confirmed(world, &subject).await?;
+    reserve(world, &subject, &confirmed, input).await?;
+    let call = |operation| Call::new(subject.id(), STEP, operation, "ownership", input.at);
+    let (report, owned) = futures::join!(
+        credit::report(world, &subject, STEP, "payment", input.at),
+        check(world, &subject, &confirmed.destination, confirmed.profile, call)
+    );
+    let (report, owned) = (report?, owned?);
+    let lists = search_again(world, &subject).await?;
+    let verdict = match &lists {
+        _ if credit::has_voluntary_refusal(&report.value) => refuse(RefusalGround::VoluntaryRefusal),
+        Some((Screening::Refuse { ground }, ..)) => refuse(*ground),
+        _ if !owned.confirmed => refuse(RefusalGround::OwnershipNotConfirmed),
+        _ => next(Stage::Disbursing),
+    };
+    let shown = match verdict {
+        // The timeline is the client's too: it does not say that a list was the ground.
+        Verdict::Refuse { ground } if ground.is_confidential() => json!({ "verdict": "refuse" }),
+        _ => json!(verdict),
+    };
+    let details =
+        json!({ "report_id": report.value.report_id, "check_id": owned.check_id, "lists_changed": lists.is_some() });
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: STEP,
+        kind: "payment_checked",
+        details: with_verdict(details, &shown)?,
+        at: input.at,
+        actor: Actor::System,
+        stage: stage_of(&verdict),
+        event: None,
+    };
+    let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
+    let evidence_id = report.received.keep(world, &mut transaction).await?;
+    owned.received.keep(world, &mut transaction).await?;
+    let row = credit::row("payment", &report.value, None, shown, evidence_id, input.at);
+    reports::insert(&mut transaction, subject.id(), &row).await?;
+    if let Some((screening, found, versions)) = &lists {
+        let diligence = due_diligence(&subject, PAYMENT, screening, Some(found), versions, input.at);
+        rows::insert_due_diligence(&mut transaction, &diligence).await?;
+    }
+    pool::commit(transaction).await?;
+    Ok(verdict)
+}
+
+/// What was decided before. A list's ground stands in due diligence only.
+async fn recorded_verdict(world: &World, input: StepInput) -> Result<Option<Verdict>, Failure> {
+    if let Some(Screening::Refuse { ground }) = recorded(world, input.application_id, PAYMENT).await? {
+        return Ok(Some(refuse(ground)));
+    }
+    world.recorded(input.application_id, STEP).await
+}
+
+/// Reserves: the reference is stored for ever, committed before anything else. From here on there is no withdrawal.
+async fn reserve(world: &World, subject: &Subject, confirmed: &Confirmed, input: StepInput) -> Result<(), Failure> {
+    let our_reference = PaymentReference::for_application(subject.id(), 0);
+    let payment = Payment {
+        our_reference,
+        method: confirmed.destination.method().to_owned(),
+        payment_profile: confirmed.profile.as_str().to_owned(),
+        amount: subject.amount,
+        state: PaymentState::Reserved,
+        provider_reference: None,
+        confirmed_at: None,
+    };
+    require_agreement(world, subject, &confirmed.destination).await?;
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: "reserve_payment",
+        kind: "payment_reserved",
+        details: json!({ "our_reference": our_reference, "method": payment.method, "payment_profile": payment.payment_profile }),
+        at: input.at,
+        actor: Actor::System,
+        stage: Some(&Stage::Disbursing),
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin(fact).await? {
+        money::reserve(&mut transaction, subject.id(), &payment, input.at).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// No money is reserved for a contract that is not identified for and signed: the workflow sees to the order, and this
+/// sees to it that a wrong order moves no money (para 9; ).
+async fn require_agreement(world: &World, subject: &Subject, destination: &Destination) -> Result<(), Failure> {
+    let contract = frozen(world, subject).await?;
+    let mut agreed = signature::is_signed_or_exempt(&world.pool, subject.id(), &contract.sha256).await?;
+    let mut purposes = vec![CONTRACT];
+    if matches!(destination, Destination::Merchant { .. }) {
+        purposes.push(PAYMENT_PURPOSE);
+    }
+    for purpose in purposes {
+        let bound_to = bound_to(world, subject, purpose).await?;
+        agreed &= identification::has_passed(&world.pool, subject.id(), &bound_to).await?;
+    }
+    if agreed { Ok(()) } else { Err(Failure::park("payment.agreement_incomplete")) }
+}
+
+type Searched = (Screening, ScreeningResult, Vec<ListVersion>);
+
+/// Searches the lists again where they have changed since the assessment. A likely match that compliance has not
+/// already found to be somebody else parks the step: nobody can decide for compliance at this point.
+async fn search_again(world: &World, subject: &Subject) -> Result<Option<Searched>, Failure> {
+    let assessed = rows::due_diligence(&world.pool, subject.id(), ASSESSMENT).await?;
+    let assessed = assessed.ok_or_else(|| Failure::park("due_diligence.missing"))?;
+    let (found, versions) = search(world, subject).await?;
+    if assessed.list_versions == lists_json(&versions) {
+        return Ok(None);
+    }
+    let screening = match &found {
+        ScreeningResult::Clear => Screening::Clear,
+        ScreeningResult::Exact { list, .. } => Screening::Refuse { ground: ground_of(*list) },
+        ScreeningResult::Fuzzy { best } => {
+            let cleared = cleared_persons(world, subject, &assessed.list_versions).await?;
+            let now = persons(world, &lists_json(&versions), best).await?;
+            if !now.iter().all(|person| cleared.iter().any(|known| same_person(known, person))) {
+                return Err(Failure::park("aml.match_before_payment").of("aml"));
+            }
+            Screening::Clear
+        }
+    };
+    Ok(Some((screening, found, versions)))
+}
+
+/// The listed persons of whom compliance has found that the client is not one.
+async fn cleared_persons(world: &World, subject: &Subject, versions: &Value) -> Result<Vec<ListedPerson>, Failure> {
+    let decided = rows::match_on(&world.pool, subject.id(), ASSESSMENT).await?;
+    let Some(decided) = decided.filter(|decided| decided.decision.as_deref() == Some("false_positive")) else {
+        return Ok(Vec::new());
+    };
+    let matches: Vec<Match> =
+        serde_json::from_value(decided.matches).map_err(|_| Failure::park("record.unreadable"))?;
+    persons(world, versions, &matches).await
+}
+
+/// The persons that matches name, as these versions of the lists have them. Numbers may change from version to version,
+/// so persons are compared, not their numbers.
+async fn persons(world: &World, versions: &Value, matches: &[Match]) -> Result<Vec<ListedPerson>, Failure> {
+    let mut persons = Vec::new();
+    for list in versions.as_array().into_iter().flatten() {
+        let category = matches.iter().map(|one| one.list).find(|one| list["category"] == one.as_str());
+        let (Some(category), Some(version)) = (category, list["version"].as_str()) else { continue };
+        let entries = lists::entries(&world.pool, category, version).await?;
+        let named =
+            |entry: &ListedPerson| matches.iter().any(|one| one.list == category && one.entry_id == entry.entry_id);
+        persons.extend(entries.into_iter().filter(named));
+    }
+    // A match whose entry is gone can not be compared: it must not vanish from the comparison.
+    if persons.len() == matches.len() { Ok(persons) } else { Err(Failure::retry("aml.lists_changed").of("aml")) }
+}
+
+fn same_person(one: &ListedPerson, other: &ListedPerson) -> bool {
+    one.list == other.list && one.iin == other.iin && one.name == other.name && one.birth_date == other.birth_date
+}

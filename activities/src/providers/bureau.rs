@@ -1,0 +1,263 @@
+//! The credit bureau: reports on persons, and the information on contracts that lenders must give (law art. 4).
+//! Never takes an unknown voluntary refusal for none (R-073, R-088).
+
+use chrono::{DateTime, NaiveDate, Utc};
+use nesie_domain::iin::Iin;
+use nesie_domain::money::Money;
+use nesie_domain::rate::Rate;
+use nesie_domain::term::Term;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::error::ProviderError;
+use super::exchange::{Answer, Connection, nullable, send_json, tiyn};
+
+/// Client of the bureau.
+#[derive(Clone, Debug)]
+pub struct Bureau {
+    connection: Connection,
+}
+
+/// What the bureau reports on a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreditReport {
+    /// The bureau's id of the report.
+    pub report_id: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The person's voluntary refusal of credit.
+    pub voluntary_refusal: VoluntaryRefusal,
+    /// Days overdue now.
+    pub overdue_days_current: u32,
+    /// The most days overdue within twelve months.
+    pub overdue_days_max_12m: u32,
+    /// What the person pays a month on loans.
+    pub monthly_payments: Money,
+    /// The person's average income a month, where it is known.
+    pub average_monthly_income: Option<Money>,
+}
+
+/// The mark of a voluntary refusal of credit.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct VoluntaryRefusal {
+    /// Whether there is one.
+    pub status: VoluntaryRefusalStatus,
+    /// Since when.
+    #[serde(deserialize_with = "nullable")]
+    pub since: Option<NaiveDate>,
+    /// Where the mark was set.
+    pub source: String,
+}
+
+/// Whether a person refused credit voluntarily. `Unknown` is not `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VoluntaryRefusalStatus {
+    /// No credit may be given.
+    Active,
+    /// There is no such mark.
+    None,
+    /// The bureau can not tell.
+    Unknown,
+}
+
+/// A contract as the bureau is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ContractInformation<'a> {
+    /// Our reference.
+    pub contract_reference: &'a str,
+    /// The borrower.
+    pub iin: &'a Iin,
+    /// The amount lent.
+    pub amount: Money,
+    /// The day on which it was lent.
+    pub granted_on: NaiveDate,
+    /// The annual rate.
+    pub annual_rate: Rate,
+    /// The term.
+    pub term: Term,
+}
+
+/// The bureau's receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractReceipt {
+    /// The bureau's id of it.
+    pub receipt_id: String,
+}
+
+#[derive(Serialize)]
+struct ReportRequest<'a> {
+    request_id: &'a str,
+    iin: &'a Iin,
+}
+
+#[derive(Deserialize)]
+struct ReportWire {
+    report_id: String,
+    created_at: DateTime<Utc>,
+    iin: Iin,
+    voluntary_refusal: VoluntaryRefusal,
+    overdue_days_current: u32,
+    overdue_days_max_12m: u32,
+    #[serde(deserialize_with = "tiyn")]
+    monthly_payments: Money,
+    #[serde(deserialize_with = "nullable")]
+    average_monthly_income: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct ContractWire<'a> {
+    contract_reference: &'a str,
+    iin: &'a Iin,
+    amount: i64,
+    granted_on: NaiveDate,
+    annual_rate: Rate,
+    term_days: Option<u16>,
+    term_months: Option<u16>,
+}
+
+#[derive(Deserialize)]
+struct ReceiptWire {
+    receipt_id: String,
+    contract_reference: String,
+}
+
+impl Bureau {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// A report; the same `request_id` brings the same report.
+    ///
+    /// # Errors
+    /// When the bureau gave no readable report on this person.
+    pub async fn report(&self, request_id: &str, iin: &Iin) -> Result<Answer<CreditReport>, ProviderError> {
+        let operation = self.connection.operation("report");
+        let request = self.connection.request(Method::POST, &["reports"]).json(&ReportRequest { request_id, iin });
+        let answer = send_json(operation, request).await?.ok::<ReportWire>()?;
+        operation.ensure(answer.value.iin == *iin)?;
+        operation.ensure(answer.value.average_monthly_income.is_none_or(|tiyn| tiyn >= 0))?;
+        Ok(answer.map(|wire| CreditReport {
+            report_id: wire.report_id,
+            created_at: wire.created_at,
+            voluntary_refusal: wire.voluntary_refusal,
+            overdue_days_current: wire.overdue_days_current,
+            overdue_days_max_12m: wire.overdue_days_max_12m,
+            monthly_payments: wire.monthly_payments,
+            average_monthly_income: wire.average_monthly_income.map(Money::from_tiyn),
+        }))
+    }
+
+    /// Reports a contract; a repeat with the same key adds nothing and brings the same receipt.
+    ///
+    /// # Errors
+    /// When the bureau gave no readable receipt for this contract.
+    pub async fn report_contract(
+        &self,
+        idempotency_key: &str,
+        contract: &ContractInformation<'_>,
+    ) -> Result<Answer<ContractReceipt>, ProviderError> {
+        let operation = self.connection.operation("contract");
+        let (term_days, term_months) = match contract.term {
+            Term::Days(days) => (Some(days), None),
+            Term::Months(months) => (None, Some(months)),
+        };
+        let body = ContractWire {
+            contract_reference: contract.contract_reference,
+            iin: contract.iin,
+            amount: contract.amount.tiyn(),
+            granted_on: contract.granted_on,
+            annual_rate: contract.annual_rate,
+            term_days,
+            term_months,
+        };
+        let request = self.connection.request(Method::POST, &["contracts"]);
+        let request = request.header("idempotency-key", idempotency_key).json(&body);
+        let answer = send_json(operation, request).await?.ok::<ReceiptWire>()?;
+        operation.ensure(answer.value.contract_reference == contract.contract_reference)?;
+        Ok(answer.map(|wire| ContractReceipt { receipt_id: wire.receipt_id }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::ProviderErrorKind;
+    use crate::providers::testing::{Script, assert_hostile_answers_are_errors, iin, providers};
+    use serde_json::{Value, json};
+
+    fn report() -> Value {
+        json!({"report_id": "report-1", "created_at": "2026-11-22T10:00:00.000Z", "iin": iin().as_str(),
+            "voluntary_refusal": {"status": "NONE", "since": null, "source": "egov"},
+            "overdue_days_current": 0, "overdue_days_max_12m": 12,
+            "monthly_payments": 4_500_000, "average_monthly_income": 60_000_000})
+    }
+
+    #[tokio::test]
+    async fn reads_a_report() {
+        let (server, providers) = providers(Script::json(200, &report())).await;
+        let answer = providers.bureau.report("request-1", &iin()).await.expect("a report");
+        assert_eq!(answer.value.voluntary_refusal.status, VoluntaryRefusalStatus::None);
+        assert_eq!(answer.value.monthly_payments, Money::from_tiyn(4_500_000));
+        assert_eq!(answer.value.average_monthly_income, Some(Money::from_tiyn(60_000_000)));
+        assert_eq!(answer.raw, report().to_string().into_bytes());
+        let asked = &server.requests()[0];
+        assert_eq!(asked.line, "POST /reports HTTP/1.1");
+        assert_eq!(asked.json(), json!({"request_id": "request-1", "iin": iin().as_str()}));
+    }
+
+    #[tokio::test]
+    async fn what_the_contract_does_not_know_is_unreadable() {
+        let (server, providers) = providers(Script::HangUp).await;
+        type Breaking = fn(&mut Value);
+        let broken: &[(&str, Breaking)] = &[
+            ("unknown status", |report| report["voluntary_refusal"]["status"] = json!("PENDING")),
+            ("no status", |report| report["voluntary_refusal"] = json!({"since": null, "source": "egov"})),
+            ("since left out", |report| report["voluntary_refusal"] = json!({"status": "NONE", "source": "egov"})),
+            ("another person", |report| report["iin"] = json!("800416300257")),
+            ("income left out", |report| {
+                drop(report.as_object_mut().expect("an object").remove("average_monthly_income"));
+            }),
+            ("payments below zero", |report| report["monthly_payments"] = json!(-1)),
+            ("payments not whole", |report| report["monthly_payments"] = json!(1.5)),
+            ("overdue below zero", |report| report["overdue_days_current"] = json!(-1)),
+        ];
+        for (name, breaking) in broken {
+            let mut report = report();
+            breaking(&mut report);
+            server.answer(Script::json(200, &report));
+            let error = providers.bureau.report("request-1", &iin()).await.expect_err(name);
+            assert_eq!(error.kind, ProviderErrorKind::Unreadable, "{name}");
+        }
+        assert_hostile_answers_are_errors(&server, async || providers.bureau.report("r", &iin()).await.map(drop)).await;
+    }
+
+    #[tokio::test]
+    async fn reports_a_contract() {
+        let receipt = json!({"receipt_id": "receipt-1", "contract_reference": "C-1"});
+        let (server, providers) = providers(Script::json(200, &receipt)).await;
+        let person = iin();
+        let contract = ContractInformation {
+            contract_reference: "C-1",
+            iin: &person,
+            amount: Money::from_tiyn(30_000_000),
+            granted_on: NaiveDate::from_ymd_opt(2026, 1, 15).expect("a day"),
+            annual_rate: Rate::parse("36.0").expect("a rate"),
+            term: Term::Months(12),
+        };
+        let answer = providers.bureau.report_contract("key-1", &contract).await.expect("a receipt");
+        assert_eq!(answer.value.receipt_id, "receipt-1");
+        let asked = &server.requests()[0];
+        assert!(asked.headers.contains("idempotency-key: key-1\r\n"));
+        let body = json!({"contract_reference": "C-1", "iin": person.as_str(), "amount": 30_000_000,
+            "granted_on": "2026-01-15", "annual_rate": "36.0", "term_days": null, "term_months": 12});
+        assert_eq!(asked.json(), body);
+
+        server.answer(Script::json(200, &json!({"receipt_id": "receipt-1", "contract_reference": "C-2"})));
+        assert!(providers.bureau.report_contract("key-1", &contract).await.is_err(), "another contract's receipt");
+        assert_hostile_answers_are_errors(&server, async || {
+            providers.bureau.report_contract("key-1", &contract).await.map(drop)
+        })
+        .await;
+    }
+}

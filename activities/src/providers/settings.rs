@@ -1,0 +1,85 @@
+//! Where each provider is: one base URL each, by the variables of `docs/providers.md`.
+//! Never a default: production and sandbox differ in nothing but these, so a missing one must stop the process.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+/// The base URLs of all providers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProviderSettings {
+    /// Publisher of the AML/CFT lists.
+    #[arg(long, env = "NESIE_AML_URL", value_parser = base_url)]
+    pub aml_url: Url,
+    /// Credit bureau.
+    #[arg(long, env = "NESIE_BUREAU_URL", value_parser = base_url)]
+    pub bureau_url: Url,
+    /// ЦОИД.
+    #[arg(long, env = "NESIE_COID_URL", value_parser = base_url)]
+    pub coid_url: Url,
+    /// NCANode v3.
+    #[arg(long, env = "NESIE_NCANODE_URL", value_parser = base_url)]
+    pub ncanode_url: Url,
+    /// Register of sole proprietors.
+    #[arg(long, env = "NESIE_PROPRIETORS_URL", value_parser = base_url)]
+    pub proprietors_url: Url,
+    /// Payment provider; the profile is the next path segment.
+    #[arg(long, env = "NESIE_PAYMENTS_URL", value_parser = base_url)]
+    pub payments_url: Url,
+    /// Registry of merchants under contract.
+    #[arg(long, env = "NESIE_MERCHANTS_URL", value_parser = base_url)]
+    pub merchants_url: Url,
+    /// Loan accounting.
+    #[arg(long, env = "NESIE_ACCOUNTING_URL", value_parser = base_url)]
+    pub accounting_url: Url,
+    /// Notices to clients.
+    #[arg(long, env = "NESIE_NOTIFICATIONS_URL", value_parser = base_url)]
+    pub notifications_url: Url,
+    /// Longest wait for a whole AML list, in milliseconds: megabytes take longer than other answers. Both lists
+    /// together must stay below the time that a step may take in one try.
+    #[arg(long, env = "NESIE_AML_TIMEOUT_MILLISECONDS", default_value_t = 15_000,
+        value_parser = clap::value_parser!(u64).range(1..=18_000))]
+    pub aml_timeout_milliseconds: u64,
+}
+
+impl ProviderSettings {
+    pub(super) fn list_timeout(&self) -> Duration {
+        Duration::from_millis(self.aml_timeout_milliseconds)
+    }
+}
+
+/// Reads a base URL: `http` or `https`, without credentials (they would reach logs), query or fragment (they would be
+/// kept on every request).
+fn base_url(text: &str) -> Result<Url, &'static str> {
+    let url: Url = text.parse().map_err(|_| "not a URL")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("the URL must begin with http:// or https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL must hold no credentials");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("the URL must have neither query nor fragment");
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_url;
+
+    #[test]
+    fn only_plain_base_urls_are_taken() {
+        assert!(base_url("http://127.0.0.1:8090/aml").is_ok());
+        assert!(base_url("https://provider.example").is_ok());
+        for bad in [
+            "provider",
+            "ftp://a.example/",
+            "https://user:secret@a.example/",
+            "https://a.example/?x=1",
+            "http://a.example/#x",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! How a step records what it decided: one fact under one key, with the step's rows, in one transaction.
+//! Never decides; a repeat finds what was recorded and writes nothing.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::ids::ApplicationId;
+use nesie_storage::facts::{self, Actor, Fact, Recorded};
+use nesie_storage::{Postgres, StorageError, Transaction, pool, recorded};
+use nesie_workflows::contract::Verdict;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::World;
+use crate::failure::Failure;
+
+/// The name space of ids that follow from an application: made once at random, never changed.
+const DERIVED_NAMESPACE: Uuid = Uuid::from_u128(0x5b1d_7c02_94e6_4f0a_8d3e_2a61_c7f5_9be4);
+
+/// The same id for the same application and thing, so that a repeat names the same row.
+pub(crate) fn derived_id(application_id: ApplicationId, thing: &str) -> Uuid {
+    Uuid::new_v5(&DERIVED_NAMESPACE, format!("{application_id}|{thing}").as_bytes())
+}
+
+/// What a step decided, as one fact.
+pub(crate) struct StepFact<'a> {
+    pub(crate) application_id: ApplicationId,
+    /// `<step>` or `<step>:<submission>`.
+    pub(crate) key: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) details: Value,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) actor: Actor,
+    pub(crate) stage: Option<&'a Stage>,
+    pub(crate) event: Option<&'a str>,
+}
+
+impl World {
+    /// Begins the transaction of a step with its fact. `None`: another attempt recorded the very same before.
+    pub(crate) async fn begin(&self, fact: StepFact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+        let mut transaction = pool::begin(&self.pool).await?;
+        let fact = Fact {
+            application_id: fact.application_id,
+            fact_key: fact.key,
+            kind: fact.kind,
+            details: fact.details,
+            at: fact.at,
+            actor: fact.actor,
+            build: self.build,
+            stage: fact.stage,
+            outcome: None,
+            event: fact.event,
+        };
+        match facts::record(&mut transaction, fact).await {
+            Ok(Recorded::New) => Ok(Some(transaction)),
+            Ok(Recorded::Already) => Ok(None),
+            // Another attempt of this step has just decided on other answers: the next try returns what it recorded.
+            Err(StorageError::Conflict { .. }) => Err(Failure::retry("record.decided_by_another_attempt")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The verdict that a step recorded before, if it did.
+    pub(crate) async fn recorded<V: DeserializeOwned>(
+        &self,
+        application_id: ApplicationId,
+        key: &str,
+    ) -> Result<Option<V>, Failure> {
+        let Some(fact) = recorded::fact(&self.pool, application_id, key).await? else { return Ok(None) };
+        let verdict = fact.details.get("verdict").cloned().unwrap_or_default();
+        serde_json::from_value(verdict).map(Some).map_err(|_| Failure::park("record.unreadable"))
+    }
+}
+
+/// `details` with the verdict beside; what a repeat returns.
+pub(crate) fn with_verdict(mut details: Value, verdict: &impl serde::Serialize) -> Result<Value, Failure> {
+    let verdict = serde_json::to_value(verdict).map_err(|_| Failure::park("record.unwritable"))?;
+    if let Value::Object(members) = &mut details {
+        members.insert("verdict".to_owned(), verdict);
+        return Ok(details);
+    }
+    Ok(json!({ "verdict": verdict }))
+}
+
+/// The stage that a verdict leads to, if the application goes on.
+pub(crate) fn stage_of(verdict: &Verdict) -> Option<&Stage> {
+    match verdict {
+        Verdict::Next { stage } => Some(stage),
+        Verdict::Refuse { .. } => None,
+    }
+}
+
+pub(crate) fn next(stage: Stage) -> Verdict {
+    Verdict::Next { stage }
+}
+
+pub(crate) fn refuse(ground: RefusalGround) -> Verdict {
+    Verdict::Refuse { ground }
+}
+
+/// Lower hexadecimal, the form in which hashes are shown.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,63 @@
+//! What follows once the contract is signed, or needs no EDS: cooling-off, the merchant's own identification, or money.
+//! Never skips a hold that policy sets.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nesie_domain::application::Stage;
+use nesie_domain::person::Purpose;
+use nesie_storage::agreement::identification::{Challenge, insert_challenge};
+use nesie_storage::bodies::Destination;
+use nesie_storage::{PgConnection, views};
+
+use crate::World;
+use crate::agreement::tries;
+use crate::failure::Failure;
+use crate::identification::{PAYMENT, new_challenge};
+use crate::subject::Subject;
+
+/// A stage, and the challenge that goes with it.
+pub(crate) struct After {
+    pub(crate) stage: Stage,
+    challenge: Option<Challenge>,
+}
+
+impl After {
+    /// Issues the challenge, if the stage has one.
+    pub(crate) async fn store(&self, connection: &mut PgConnection, subject: &Subject) -> Result<(), Failure> {
+        if let Some(challenge) = &self.challenge {
+            insert_challenge(connection, subject.id(), challenge).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The stage after the signature (policy of domain.md §10; para 9).
+pub(crate) fn after_signing(world: &World, subject: &Subject, destination: &Destination, at: DateTime<Utc>) -> After {
+    let to_merchant = matches!(destination, Destination::Merchant { .. });
+    let consumer = subject.application.purpose == Purpose::Consumer.as_str();
+    if let Some(hours) = subject.policies.cooling_off_hours(subject.amount).filter(|_| consumer && !to_merchant) {
+        return After { stage: Stage::CoolingOff { until: at + TimeDelta::hours(hours.into()) }, challenge: None };
+    }
+    after_cooling_off(world, subject, destination, at)
+}
+
+/// The stage once consent needs no more waiting: a payment to a merchant has an identification of its own.
+pub(crate) fn after_cooling_off(
+    world: &World,
+    subject: &Subject,
+    destination: &Destination,
+    at: DateTime<Utc>,
+) -> After {
+    if !matches!(destination, Destination::Merchant { .. }) {
+        return After { stage: Stage::Processing { act: None }, challenge: None };
+    }
+    let challenge = new_challenge(world, subject, PAYMENT, 1, at);
+    let tries_left = tries(subject.policies.identification_attempts_maximum());
+    let stage = Stage::AwaitingPaymentIdentification { challenge_id: challenge.id, tries_left };
+    After { stage, challenge: Some(challenge) }
+}
+
+/// The frozen contract of an application.
+pub(crate) async fn frozen(world: &World, subject: &Subject) -> Result<views::agreement::Contract, Failure> {
+    let contract = views::agreement::contract(&world.pool, subject.id()).await?;
+    contract.ok_or_else(|| Failure::park("contract.missing"))
+}

@@ -1,0 +1,92 @@
+//! What changes between signature and money stops the money (paras 9, 10).
+
+use nesie_domain::act::ActKind;
+use nesie_domain::application::{Outcome, RefusalGround, Stage};
+use nesie_workflows::contract::{Screening, Verdict};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::idempotence::Care;
+use super::journey::Plan;
+use super::refusals::{assert_nothing_tips_off, listed, refresh};
+use super::scene::{Ask, IIN, Scene};
+use crate::failure::FailureClass;
+use crate::{credit, offer, screening};
+
+/// What changes between signature and money stops the money, and what was reserved is released.
+async fn stopped_before_money(pool: PgPool, change: impl AsyncFn(&Scene), ground: RefusalGround) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    change(&scene).await;
+    let plan = Plan { care: Care::Thorough, ..plan };
+    assert_eq!(scene.reserve(&plan).await, Verdict::Refuse { ground });
+    assert_eq!(scene.value("SELECT state FROM payments").await, "reserved");
+    scene.end_as(Care::Thorough, Outcome::Refused { ground }).await;
+    assert_eq!(scene.value("SELECT state FROM payments").await, "released");
+    assert_eq!(scene.payouts().await, 0);
+    assert_nothing_tips_off(&scene).await;
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_voluntary_refusal_just_before_money_moves(pool: PgPool) {
+    let change = async |scene: &Scene| scene.person(json!({ "voluntary_refusal": "ACTIVE" })).await;
+    stopped_before_money(pool, change, RefusalGround::VoluntaryRefusal).await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn an_account_that_is_no_longer_the_clients(pool: PgPool) {
+    let change = async |scene: &Scene| scene.person(json!({ "ownership": "NOT_CONFIRMED" })).await;
+    stopped_before_money(pool, change, RefusalGround::OwnershipNotConfirmed).await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_list_that_names_the_client_just_before_money_moves(pool: PgPool) {
+    let change = async |scene: &Scene| {
+        listed(scene, Some(IIN), "Совсем").await;
+        refresh(scene).await;
+    };
+    stopped_before_money(pool, change, RefusalGround::TerrorismFinancingList).await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_likely_match_just_before_money_moves_parks(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    listed(&scene, None, "Жанбырбаев").await;
+    refresh(&scene).await;
+    let failure = crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect_err("a likely match");
+    assert_eq!(
+        (failure.class, failure.code, failure.retry_is_safe),
+        (FailureClass::Park, "aml.match_before_payment", true)
+    );
+    assert_eq!(scene.value("SELECT state FROM payments").await, "reserved");
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_match_that_compliance_cleared_does_not_stop_the_money_when_another_list_comes(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    listed(&scene, None, "Жанбырбаев").await;
+    refresh(&scene).await;
+    let Screening::Match { .. } = screening::screen_client(&scene.world, scene.step()).await.expect("screened") else {
+        panic!("a likely match")
+    };
+    let body = json!({ "decision": "false_positive", "reason": "другой человек" });
+    let act = scene.submit(ActKind::DecideScreeningMatch, body).await;
+    screening::record_screening_decision(&scene.world, act).await.expect("decided");
+    credit::fetch_credit_report(&scene.world, scene.step()).await.expect("eligible");
+    offer::draft_offer(&scene.world, scene.step()).await.expect("drafted");
+    let plan = Plan::to_account("dedup");
+    scene.reach_method(&plan).await;
+    scene.reach_contract(&plan).await;
+    scene.identify(Care::Quick).await;
+    scene.sign(Care::Quick).await;
+    listed(&scene, None, "Совершенно").await;
+    refresh(&scene).await;
+    assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
+    assert_eq!(scene.value("SELECT count(*) FROM due_diligence").await, "2");
+    scene.end().await;
+}

@@ -1,0 +1,20 @@
+//! The HTTP API: what a lender's front ends and staff may ask of Nesie. Parses, stores, sends acts on, and reads.
+//! Never calls a provider, never decides anything of the business, holds no SQL.
+
+mod acts;
+pub mod app;
+mod auth;
+pub mod cli;
+mod context;
+mod idempotency;
+mod openapi;
+mod parse;
+mod problem;
+mod routes;
+pub mod serve;
+mod temporal;
+mod time;
+mod view;
+
+pub use openapi::document;
+pub use routes::router;

@@ -1,0 +1,300 @@
+//! Reading a request's JSON so that every bad field is named, not only the first. Never repeats a value in an answer.
+
+use std::collections::BTreeSet;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use chrono::NaiveDate;
+use nesie_domain::rejection::Rejection;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::problem::{FieldError, Problem};
+
+/// The bytes of a JSON body, within the route's limit.
+pub(crate) struct Body(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| {
+                kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+            });
+        if !json {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::TooLarge
+            } else {
+                Problem::MalformedJson
+            }
+        })?;
+        Ok(Self(bytes))
+    }
+}
+
+/// The fields of a body: asked for one by one, all refusals collected, unknown fields refused at the end.
+pub(crate) struct Fields {
+    root: Value,
+    asked: BTreeSet<String>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Reads the body as a JSON object.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Problem> {
+        let root: Value = serde_json::from_slice(body).map_err(|_| Problem::MalformedJson)?;
+        if !root.is_object() {
+            return Err(Problem::field("", "type.object", "Тело запроса должно быть объектом JSON"));
+        }
+        Ok(Self { root, asked: BTreeSet::new(), errors: Vec::new() })
+    }
+
+    /// Refuses a field.
+    pub(crate) fn refuse(&mut self, pointer: &str, code: &str, message: impl Into<String>) {
+        self.errors.push(FieldError { pointer: pointer.to_owned(), code: code.to_owned(), message: message.into() });
+    }
+
+    /// Whether a field is there and not null. Counts as asking for it.
+    pub(crate) fn has(&mut self, pointer: &str) -> bool {
+        self.value(pointer).is_some()
+    }
+
+    /// A text that must be there.
+    pub(crate) fn text(&mut self, pointer: &str) -> Option<String> {
+        if !self.has(pointer) {
+            self.refuse(pointer, "required", "Обязательное поле");
+            return None;
+        }
+        self.optional_text(pointer)
+    }
+
+    /// A text that may be absent or null.
+    pub(crate) fn optional_text(&mut self, pointer: &str) -> Option<String> {
+        let value = self.value(pointer)?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.refuse(pointer, "type.string", "Значение должно быть строкой");
+        }
+        text
+    }
+
+    /// A text that must be there and that `parse` understands.
+    pub(crate) fn parsed<T, E: Rejection>(
+        &mut self,
+        pointer: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(pointer)?;
+        self.understood(pointer, parse(&text))
+    }
+
+    /// A text that may be absent or null, but if it is there, `parse` must understand it.
+    pub(crate) fn optional_parsed<T, E: Rejection>(
+        &mut self,
+        pointer: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.optional_text(pointer)?;
+        self.understood(pointer, parse(&text))
+    }
+
+    /// Keeps what was understood; refuses the field otherwise.
+    pub(crate) fn understood<T, E: Rejection>(&mut self, pointer: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.refuse(pointer, error.code(), error.message_ru())).ok()
+    }
+
+    /// A date that must be there.
+    pub(crate) fn date(&mut self, pointer: &str) -> Option<NaiveDate> {
+        let text = self.text(pointer)?;
+        self.read_date(pointer, &text)
+    }
+
+    /// A date that may be absent or null.
+    pub(crate) fn optional_date(&mut self, pointer: &str) -> Option<NaiveDate> {
+        let text = self.optional_text(pointer)?;
+        self.read_date(pointer, &text)
+    }
+
+    /// Yes or no, which must be there.
+    pub(crate) fn boolean(&mut self, pointer: &str) -> Option<bool> {
+        let Some(value) = self.value(pointer) else {
+            self.refuse(pointer, "required", "Обязательное поле");
+            return None;
+        };
+        let answer = value.as_bool();
+        if answer.is_none() {
+            self.refuse(pointer, "type.boolean", "Значение должно быть true или false");
+        }
+        answer
+    }
+
+    /// A whole number that may be absent or null.
+    pub(crate) fn optional_number(&mut self, pointer: &str) -> Option<u64> {
+        let value = self.value(pointer)?;
+        let number = value.as_u64();
+        if number.is_none() {
+            self.refuse(pointer, "type.integer", "Значение должно быть целым неотрицательным числом");
+        }
+        number
+    }
+
+    /// How many entries a list has that must be there, at most `maximum`.
+    pub(crate) fn list(&mut self, pointer: &str, maximum: usize) -> usize {
+        let length = self.value(pointer).and_then(Value::as_array).map(Vec::len);
+        match length {
+            Some(length) if (1..=maximum).contains(&length) => length,
+            _ => {
+                self.refuse(pointer, "type.list", format!("Нужен список, в котором от 1 до {maximum} элементов"));
+                0
+            }
+        }
+    }
+
+    /// The value, if no field was refused and none is unknown.
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
+        let mut unknown = Vec::new();
+        find_unknown(&self.root, "", &self.asked, &mut unknown);
+        for pointer in unknown {
+            self.refuse(&pointer, "unknown_field", "Такого поля нет");
+        }
+        if !self.errors.is_empty() {
+            return Err(Problem::Invalid(self.errors));
+        }
+        value.ok_or(Problem::Internal)
+    }
+
+    fn value(&mut self, pointer: &str) -> Option<&Value> {
+        self.asked.insert(pointer.to_owned());
+        self.root.pointer(pointer).filter(|value| !value.is_null())
+    }
+
+    fn read_date(&mut self, pointer: &str, text: &str) -> Option<NaiveDate> {
+        // The format alone would accept shorter forms such as 2026-1-5.
+        let date = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
+        if date.is_none() {
+            self.refuse(pointer, "date.format", "Дата записывается как ГГГГ-ММ-ДД");
+        }
+        date
+    }
+}
+
+/// A field is known when it was asked for, or when something below it was.
+fn find_unknown(value: &Value, at: &str, asked: &BTreeSet<String>, unknown: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (escape(name), value)).collect(),
+        Value::Array(entries) => entries.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+        _ => return,
+    };
+    for (name, child) in children {
+        let pointer = format!("{at}/{name}");
+        let below = format!("{pointer}/");
+        let has_asked_below = asked.range(below.clone()..).next().is_some_and(|known| known.starts_with(&below));
+        if has_asked_below {
+            find_unknown(child, &pointer, asked, unknown);
+        } else if !asked.contains(&pointer) && unknown.len() < 20 {
+            unknown.push(pointer);
+        }
+    }
+}
+
+/// A field's name in a JSON pointer; cut, since it is the caller's text.
+fn escape(name: &str) -> String {
+    name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1")
+}
+
+/// The id in a route's path; a malformed one names nothing.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::NotFound)?;
+        path.parse().map(Self).map_err(|_| Problem::NotFound)
+    }
+}
+
+/// The parameters of a query.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let message = "Параметры запроса не читаются или повторяются";
+        query.map(|query| Self(query.0)).map_err(|_| Problem::field("?", "query.malformed", message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nesie_domain::iin::Iin;
+    use serde_json::json;
+
+    use super::*;
+
+    fn codes(problem: Problem) -> Vec<(String, String)> {
+        let Problem::Invalid(errors) = problem else { panic!("not a 422: {problem:?}") };
+        errors.into_iter().map(|error| (error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn every_bad_field_is_named_and_no_value_is_repeated() {
+        let body = json!({
+            "client": {"iin": "123", "extra": 1}, "count": "many", "yes": 1, "day": "2026-1-05", "list": [], "later": {},
+        });
+        let mut fields = Fields::read(body.to_string().as_bytes()).expect("an object");
+        fields.parsed("/client/iin", Iin::parse);
+        fields.text("/client/name");
+        fields.optional_number("/count");
+        fields.boolean("/yes");
+        fields.boolean("/no");
+        fields.date("/day");
+        fields.list("/list", 3);
+        let problem = fields.finish(Some(())).expect_err("refused");
+        assert!(!problem.body().to_string().contains("123"));
+        let named = codes(problem);
+        for expected in [
+            ("/client/iin", "iin.format"),
+            ("/client/name", "required"),
+            ("/count", "type.integer"),
+            ("/yes", "type.boolean"),
+            ("/no", "required"),
+            ("/day", "date.format"),
+            ("/list", "type.list"),
+            ("/client/extra", "unknown_field"),
+            ("/later", "unknown_field"),
+        ] {
+            assert!(named.contains(&(expected.0.to_owned(), expected.1.to_owned())), "{expected:?} in {named:?}");
+        }
+        assert_eq!(named.len(), 9);
+    }
+
+    #[test]
+    fn null_is_absent_and_entries_of_lists_are_known_one_by_one() {
+        let body = json!({"a": null, "list": [{"kind": "x"}, {"kind": "y", "more": 1}]});
+        let mut fields = Fields::read(body.to_string().as_bytes()).expect("an object");
+        assert_eq!(fields.optional_text("/a"), None);
+        assert_eq!(fields.list("/list", 3), 2);
+        for entry in 0..2 {
+            assert!(fields.text(&format!("/list/{entry}/kind")).is_some());
+        }
+        assert_eq!(
+            codes(fields.finish(Some(())).expect_err("refused")),
+            [("/list/1/more".to_owned(), "unknown_field".to_owned())]
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        assert_eq!(Fields::read(b"{").err(), Some(Problem::MalformedJson));
+        assert!(matches!(Fields::read(b"[]").err(), Some(Problem::Invalid(_))));
+    }
+}

@@ -1,0 +1,146 @@
+//! The client's image for biometric identification against a one-time challenge (para 9, 35; ).
+
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nesie_domain::act::ActKind;
+use nesie_domain::application::Stage;
+use nesie_domain::ids::{ApplicationId, ChallengeId};
+use nesie_storage::bodies::Identification;
+use nesie_storage::views::agreement;
+use nesie_workflows::origination::What;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::acts::{self, ActAccepted, Opened};
+use crate::app::App;
+use crate::auth::{Allowed, ServiceOnly};
+use crate::idempotency::IdempotencyKey;
+use crate::parse::{Body, Fields, Id};
+use crate::problem::Problem;
+
+const IMAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// An image that answers a challenge.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Identification)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct IdentificationRequest {
+    /// The challenge that `expected` names.
+    challenge_id: Uuid,
+    /// The image in base64, at most 2 MiB decoded.
+    image: String,
+    /// `image/png` or `image/jpeg`.
+    image_type: String,
+}
+
+/// Пройти биометрическую идентификацию
+#[utoipa::path(
+    post, path = "/v1/applications/{id}/identification", tag = "applications",
+    params(("id" = String, Path), ("idempotency-key" = String, Header)), request_body = IdentificationRequest,
+    responses((status = 200, body = ActAccepted), (status = 409, description = "Действие не ожидается", content_type = "application/problem+json"))
+)]
+pub(crate) async fn identify(
+    allowed: Allowed<ServiceOnly>,
+    key: IdempotencyKey,
+    State(app): State<App>,
+    Id(id): Id<ApplicationId>,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let route = format!("POST /v1/applications/{id}/identification");
+    let act = match acts::open(&app, &allowed.caller, &key, route, id, &body).await? {
+        Opened::Answered(response) => return Ok(response),
+        Opened::Pending(act) => act,
+    };
+    let identification = read(&body)?;
+    let challenge = agreement::challenge(&app.pool, id, identification.challenge_id).await?;
+    let kind = kind(challenge.map(|challenge| challenge.purpose).as_deref(), act.stage())?;
+    act.send(What::Client { kind }, &identification, "").await
+}
+
+/// Which identification the challenge was made for. A challenge that is not this application's is refused where one is
+/// awaited; elsewhere the workflow says what is expected.
+fn kind(purpose: Option<&str>, stage: &Stage) -> Result<ActKind, Problem> {
+    match (purpose, stage) {
+        (Some("payment"), _) => Ok(ActKind::IdentifyForPayment),
+        (Some(_), _) => Ok(ActKind::Identify),
+        (None, Stage::AwaitingIdentification { .. } | Stage::AwaitingPaymentIdentification { .. }) => {
+            Err(Problem::field(
+                "/challenge_id",
+                "challenge.unknown",
+                "Такого задания у заявки нет: возьмите его из поля expected",
+            ))
+        }
+        (None, _) => Ok(ActKind::Identify),
+    }
+}
+
+fn read(body: &[u8]) -> Result<Identification, Problem> {
+    let mut fields = Fields::read(body)?;
+    let challenge_id = fields.parsed("/challenge_id", str::parse::<ChallengeId>);
+    let image_type = fields.text("/image_type");
+    let image = fields.text("/image");
+    let decoded = image.as_ref().and_then(|image| STANDARD.decode(image).ok());
+    match (&image, &decoded, image_type.as_deref()) {
+        (Some(_), None, _) => fields.refuse("/image", "image.base64", "Изображение передаётся в base64"),
+        (_, Some(bytes), _) if bytes.len() > IMAGE_BYTES_MAX => {
+            fields.refuse("/image", "image.too_large", "Изображение не больше 2 МиБ");
+        }
+        (_, Some(bytes), Some(kind @ ("image/png" | "image/jpeg"))) if !starts_as(bytes, kind) => {
+            fields.refuse("/image", "image.other_type", "Содержимое не соответствует image_type");
+        }
+        (_, _, Some(kind)) if !matches!(kind, "image/png" | "image/jpeg") => {
+            fields.refuse("/image_type", "image_type.unknown", "Допустимые значения: image/png, image/jpeg");
+        }
+        _ => {}
+    }
+    let read = challenge_id.zip(image).zip(image_type);
+    fields.finish(read.map(|((challenge_id, image), image_type)| Identification { challenge_id, image, image_type }))
+}
+
+/// Whether the bytes begin as files of that type do.
+fn starts_as(bytes: &[u8], kind: &str) -> bool {
+    match kind {
+        "image/png" => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        _ => bytes.starts_with(b"\xff\xd8\xff"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn codes(image: &str, image_type: &str) -> Vec<String> {
+        let body = json!({"challenge_id": Uuid::nil(), "image": image, "image_type": image_type});
+        match read(body.to_string().as_bytes()) {
+            Ok(_) => Vec::new(),
+            Err(Problem::Invalid(errors)) => errors.into_iter().map(|error| error.code).collect(),
+            Err(other) => panic!("not a 422: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_image_must_be_what_it_is_said_to_be() {
+        let png = STANDARD.encode(b"\x89PNG\r\n\x1a\nrest");
+        assert!(codes(&png, "image/png").is_empty());
+        assert_eq!(codes(&png, "image/jpeg"), ["image.other_type"]);
+        assert_eq!(codes(&png, "image/gif"), ["image_type.unknown"]);
+        assert_eq!(codes("not base64!", "image/png"), ["image.base64"]);
+        let large = STANDARD.encode([b"\x89PNG\r\n\x1a\n".as_slice(), &vec![0; IMAGE_BYTES_MAX]].concat());
+        assert_eq!(codes(&large, "image/png"), ["image.too_large"]);
+    }
+
+    #[test]
+    fn the_challenge_says_which_identification_it_is() {
+        let challenge_id = ChallengeId::from_uuid(Uuid::nil());
+        let awaiting = Stage::AwaitingIdentification { challenge_id, tries_left: 1 };
+        assert_eq!(kind(Some("contract"), &awaiting), Ok(ActKind::Identify));
+        assert_eq!(kind(Some("payment"), &awaiting), Ok(ActKind::IdentifyForPayment));
+        assert!(kind(None, &awaiting).is_err());
+        assert_eq!(kind(None, &Stage::Assessing), Ok(ActKind::Identify));
+    }
+}

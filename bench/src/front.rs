@@ -1,0 +1,326 @@
+//! The lender's front end, by HTTP: one application from submission to money, each leg with its time.
+//! Never anything that a front end could not do.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::applicant::Applicant;
+use crate::settings::Settings;
+
+/// The longest that one wait may take: far above any leg of a healthy stack.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A stretch of an application's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leg {
+    /// HTTP answer to the submission.
+    Submit,
+    /// From the submission until the offer is there.
+    SubmissionToOffer,
+    /// HTTP answer.
+    Acknowledge,
+    /// HTTP answer.
+    ChooseSchedule,
+    /// HTTP answer.
+    ChooseDisbursementMethod,
+    /// HTTP answer.
+    Identify,
+    /// HTTP answer.
+    Sign,
+    /// From the signature until the money has moved and is recorded.
+    SignatureToGranted,
+    /// From the submission until the end.
+    Whole,
+}
+
+impl Leg {
+    /// Every leg, in order.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Submit,
+        Self::SubmissionToOffer,
+        Self::Acknowledge,
+        Self::ChooseSchedule,
+        Self::ChooseDisbursementMethod,
+        Self::Identify,
+        Self::Sign,
+        Self::SignatureToGranted,
+        Self::Whole,
+    ];
+
+    /// As the report names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "submit: answer",
+            Self::SubmissionToOffer => "submission → offer",
+            Self::Acknowledge => "acknowledge: answer",
+            Self::ChooseSchedule => "choose schedule: answer",
+            Self::ChooseDisbursementMethod => "choose account: answer",
+            Self::Identify => "identify: answer",
+            Self::Sign => "sign: answer",
+            Self::SignatureToGranted => "signature → granted",
+            Self::Whole => "submission → granted",
+        }
+    }
+}
+
+/// What one application took.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journey {
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// Each leg's time.
+    pub(crate) legs: Vec<(Leg, Duration)>,
+    /// Looks at the application.
+    pub(crate) looks: usize,
+    /// Acts repeated because the answer was "not known to be done".
+    pub(crate) repeats: usize,
+    /// Acts refused although the application showed the stage that expects them, and sent again.
+    pub(crate) refusals: usize,
+}
+
+/// A front end with a token.
+#[derive(Clone)]
+pub(crate) struct Front {
+    api_url: String,
+    sandbox_url: String,
+    client: reqwest::Client,
+    token: String,
+    pause: Duration,
+}
+
+impl Front {
+    /// Signs in at the issuer, and calms the sandbox's weather: no latency, no errors.
+    pub(crate) async fn sign_in(settings: &Settings, client: reqwest::Client) -> anyhow::Result<Self> {
+        let weather = json!({"seed": 1, "latency_ms": {"min": 0, "max": 0}, "error_rate": 0.0});
+        let calm = client.put(format!("{}/admin/seed", settings.sandbox_url)).json(&weather).send().await;
+        calm.and_then(reqwest::Response::error_for_status).context("calming the sandbox's weather")?;
+        let body = json!({"grant_type": "client_credentials", "subject": "bench", "roles": "service"});
+        let request = client.post(format!("{}/token", settings.issuer)).json(&body);
+        let answer: Value = request.send().await.context("asking for a token")?.json().await.context("a token")?;
+        let token = answer["access_token"].as_str().context("the issuer gave no token")?.to_string();
+        Ok(Self {
+            api_url: settings.api_url.clone(),
+            sandbox_url: settings.sandbox_url.clone(),
+            client,
+            token,
+            pause: Duration::from_millis(settings.poll_milliseconds),
+        })
+    }
+
+    /// One grant by bank transfer, from submission to granted.
+    pub(crate) async fn grant(self, applicant: Applicant) -> anyhow::Result<Journey> {
+        let mut walk = Walk { front: &self, path: String::new(), journey: Journey::default() };
+        let done = walk.go(&applicant).await;
+        done.with_context(|| format!("application {}", walk.journey.id))?;
+        Ok(walk.journey)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&Value, Uuid)>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let mut request = self.client.request(method, format!("{}{path}", self.api_url)).bearer_auth(&self.token);
+        if let Some((body, key)) = body {
+            request = request.header("idempotency-key", key.to_string()).json(body);
+        }
+        let answer = request.send().await.context("the API gives no answer")?;
+        let status = answer.status();
+        let body = answer.bytes().await.context("the API's answer breaks off")?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let (status, answer) = self.send(Method::GET, path, None).await?;
+        if status != StatusCode::OK {
+            bail!("a look was answered {}", refusal(status, &answer));
+        }
+        Ok(answer)
+    }
+
+    /// The client's own key, which the sandbox plays.
+    async fn signature(&self, iin: &str, contract: &str) -> anyhow::Result<Value> {
+        let request = self.client.post(format!("{}/admin/eds/sign", self.sandbox_url));
+        let answer = request.json(&json!({"iin": iin, "data": STANDARD.encode(contract)})).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status).context("asking for a signature")?;
+        let answer: Value = answer.json().await.context("reading a signature")?;
+        Ok(answer["cms"].clone())
+    }
+}
+
+/// Status and stable code of a problem, without anything personal.
+fn refusal(status: StatusCode, problem: &Value) -> String {
+    let code = problem["code"].as_str().unwrap_or("no code");
+    let fields: Vec<&str> = problem["errors"]
+        .as_array()
+        .map(|errors| errors.iter().filter_map(|error| error["code"].as_str()).collect())
+        .unwrap_or_default();
+    format!("{status} {code} {}", fields.join(", ")).trim_end().to_string()
+}
+
+/// One application on its way.
+struct Walk<'a> {
+    front: &'a Front,
+    path: String,
+    journey: Journey,
+}
+
+impl Walk<'_> {
+    async fn go(&mut self, applicant: &Applicant) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        self.submit(&applicant.application).await?;
+        self.wait_for("awaiting_acknowledgement").await?;
+        self.note(Leg::SubmissionToOffer, begun);
+        self.acknowledge().await?;
+        self.choose_schedule().await?;
+        self.wait_for("awaiting_disbursement_method").await?;
+        let account = json!({"method": "account", "iban": "KZ86125KZT5004100100", "payment_profile": "dedup"});
+        self.act(Leg::ChooseDisbursementMethod, Method::PUT, "disbursement-method", account).await?;
+        self.identify().await?;
+        self.wait_for("awaiting_signature").await?;
+        let contract = self.look_at("contract").await?;
+        let contract = contract["content"].as_str().context("the contract has no text")?;
+        let cms = self.front.signature(&applicant.iin, contract).await?;
+        let signed = Instant::now();
+        self.act(Leg::Sign, Method::POST, "signature", json!({"cms": cms})).await?;
+        self.wait_for_grant().await?;
+        self.note(Leg::SignatureToGranted, signed);
+        self.note(Leg::Whole, begun);
+        Ok(())
+    }
+
+    fn note(&mut self, leg: Leg, since: Instant) {
+        self.journey.legs.push((leg, since.elapsed()));
+    }
+
+    async fn submit(&mut self, application: &Value) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let body = Some((application, Uuid::new_v4()));
+        let (status, answer) = self.front.send(Method::POST, "/v1/applications", body).await?;
+        self.note(Leg::Submit, begun);
+        if status != StatusCode::ACCEPTED {
+            bail!("the submission was answered {}", refusal(status, &answer));
+        }
+        let id = answer["id"].as_str().and_then(|id| id.parse().ok()).context("the submission has no id")?;
+        self.journey.id = id;
+        self.path = format!("/v1/applications/{id}");
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self) -> anyhow::Result<()> {
+        let texts = self.look_at("disclosures").await?;
+        let texts = texts.as_array().context("the disclosures are no list")?.iter();
+        let seen: Vec<Value> = texts.map(|text| json!({"kind": text["kind"], "sha256": text["sha256"]})).collect();
+        self.act(Leg::Acknowledge, Method::POST, "acknowledgements", json!({"acknowledged": seen})).await
+    }
+
+    async fn choose_schedule(&mut self) -> anyhow::Result<()> {
+        self.wait_for("awaiting_schedule_choice").await?;
+        let drafts = self.look_at("schedules").await?;
+        let mut drafts = drafts["drafts"].as_array().into_iter().flatten();
+        let annuity = drafts.find(|draft| draft["method"] == "annuity").context("there is no draft of an annuity")?;
+        self.act(Leg::ChooseSchedule, Method::PUT, "schedule", json!({"draft_id": annuity["draft_id"]})).await
+    }
+
+    async fn identify(&mut self) -> anyhow::Result<()> {
+        let application = self.wait_for("awaiting_identification").await?;
+        let body = json!({
+            "challenge_id": application["stage"]["challenge_id"],
+            "image": STANDARD.encode(b"\x89PNG\r\n\x1a\n a face"),
+            "image_type": "image/png"
+        });
+        self.act(Leg::Identify, Method::POST, "identification", body).await
+    }
+
+    async fn look_at(&self, part: &str) -> anyhow::Result<Value> {
+        self.front.get(&format!("{}/{part}", self.path)).await.with_context(|| part.to_string())
+    }
+
+    /// Looks until the application is at a stage.
+    async fn wait_for(&mut self, stage: &str) -> anyhow::Result<Value> {
+        self.look_until(stage, |application| application["stage"]["stage"] == stage).await
+    }
+
+    async fn wait_for_grant(&mut self) -> anyhow::Result<()> {
+        self.look_until("granted", |application| application["outcome"]["outcome"] == "granted").await.map(drop)
+    }
+
+    async fn look_until(&mut self, wanted: &str, there: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        let begun = Instant::now();
+        loop {
+            let application = self.front.get(&self.path).await?;
+            self.journey.looks += 1;
+            if there(&application) {
+                return Ok(application);
+            }
+            let (stage, outcome) = (&application["stage"]["stage"], &application["outcome"]);
+            if !outcome.is_null() {
+                bail!("waited for {wanted}, but it ended: {outcome}");
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("waited {} s for {wanted}, but it is at {stage}", PATIENCE.as_secs());
+            }
+            tokio::time::sleep(self.front.pause).await;
+        }
+    }
+
+    /// Does an act; its leg ends with the answer that says what became of it.
+    async fn act(&mut self, leg: Leg, method: Method, part: &str, body: Value) -> anyhow::Result<()> {
+        let path = format!("{}/{part}", self.path);
+        let (begun, mut key) = (Instant::now(), Uuid::new_v4());
+        loop {
+            let (status, answer) = self.front.send(method.clone(), &path, Some((&body, key))).await?;
+            match status {
+                StatusCode::OK => {
+                    self.note(leg, begun);
+                    return Ok(());
+                }
+                // Not known to be done: the same again, under the same key.
+                StatusCode::SERVICE_UNAVAILABLE => self.journey.repeats += 1,
+                // The stage is stored a moment before the workflow takes it.
+                StatusCode::CONFLICT => {
+                    self.journey.refusals += 1;
+                    key = Uuid::new_v4();
+                }
+                _ => bail!("{part} was answered {}", refusal(status, &answer)),
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("{part} was answered {} for {} s", refusal(status, &answer), PATIENCE.as_secs());
+            }
+            tokio::time::sleep(self.front.pause).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_codes_and_nothing_that_was_sent() {
+        let problem = json!({
+            "code": "invalid", "detail": "ИИН 900314401427 …",
+            "errors": [{"pointer": "/client/iin", "code": "iin.checksum", "message": "…"}]
+        });
+        assert_eq!(
+            refusal(StatusCode::UNPROCESSABLE_ENTITY, &problem),
+            "422 Unprocessable Entity invalid iin.checksum"
+        );
+        assert_eq!(refusal(StatusCode::BAD_GATEWAY, &Value::Null), "502 Bad Gateway no code");
+    }
+
+    #[test]
+    fn every_leg_has_a_name_of_its_own() {
+        let mut names: Vec<&str> = Leg::ALL.iter().map(|leg| leg.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Leg::ALL.len());
+    }
+}

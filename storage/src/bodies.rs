@@ -1,0 +1,186 @@
+//! What is sealed: the JSON of an applicant and of each kind of submission, in one place for who writes and who reads it.
+//! Never printed: what is personal here masks itself or has no `Debug` of its contents.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use nesie_domain::card::CardToken;
+use nesie_domain::iban::Iban;
+use nesie_domain::ids::{ApplicationId, ChallengeId, DraftId, SubmissionId};
+use nesie_domain::iin::Iin;
+use nesie_domain::person::{ClientKind, IdentityDocument, PersonName};
+use nesie_domain::phone::Phone;
+use serde::{Deserialize, Serialize};
+
+/// The place that an applicant is sealed for; the associated data of the seal.
+#[must_use]
+pub fn applicant_place(id: ApplicationId) -> String {
+    format!("applicant|{id}")
+}
+
+/// The place that a submission is sealed for.
+#[must_use]
+pub fn submission_place(id: SubmissionId) -> String {
+    format!("submission|{id}")
+}
+
+/// Who applies (para 6, R-040 to R-043). Sealed in `applications.applicant_sealed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applicant {
+    /// Individual or sole proprietor.
+    pub kind: ClientKind,
+    /// The individual identification number.
+    pub iin: Iin,
+    /// Names as in the document.
+    pub name: PersonName,
+    /// Date of birth as the client gave it.
+    pub birth_date: Option<NaiveDate>,
+    /// The document.
+    pub identity_document: IdentityDocument,
+    /// The phone in E.164.
+    pub phone: Phone,
+    /// Whether the client says that he is a politically exposed person.
+    pub politically_exposed: bool,
+}
+
+/// What the client acknowledges, each by the hash of what was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgements {
+    /// One entry a text.
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// One acknowledged text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// `rules`, `payments`, `rights`, or `renewed_consent` for the frozen contract.
+    pub kind: String,
+    /// SHA-256 of the text, lower hexadecimal.
+    pub sha256: String,
+}
+
+/// The chosen draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleChoice {
+    /// The draft.
+    pub draft_id: DraftId,
+}
+
+/// How the money is to be paid out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisbursementChoice {
+    /// Where to.
+    #[serde(flatten)]
+    pub destination: Destination,
+    /// Which of the lender's contracted providers pays.
+    pub payment_profile: PaymentProfile,
+}
+
+/// Where money goes. Sealed in `disbursement_methods.destination_sealed` too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum Destination {
+    /// The client's bank account.
+    Account {
+        /// Its number.
+        iban: Iban,
+    },
+    /// The client's card.
+    Card {
+        /// The provider's token of it.
+        card_token: CardToken,
+    },
+    /// A seller of goods, works or services under contract.
+    Merchant {
+        /// Its id in the registry of merchants.
+        merchant_id: String,
+    },
+}
+
+impl Destination {
+    /// The method's stable name, as in SQL.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Account { .. } => "account",
+            Self::Card { .. } => "card",
+            Self::Merchant { .. } => "merchant",
+        }
+    }
+}
+
+/// A payment provider under contract, by what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentProfile {
+    /// Deduplicates by our reference.
+    Dedup,
+    /// Does not: a second call pays again.
+    Plain,
+    /// Deduplicates; its status lags behind the effect.
+    Lagging,
+}
+
+impl PaymentProfile {
+    /// The stable name, as in SQL and in the provider's path.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dedup => "dedup",
+            Self::Plain => "plain",
+            Self::Lagging => "lagging",
+        }
+    }
+}
+
+/// An image for biometric identification, with the challenge that it answers.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identification {
+    /// The one-time challenge.
+    pub challenge_id: ChallengeId,
+    /// The image in base64.
+    pub image: String,
+    /// `image/png` or `image/jpeg`.
+    pub image_type: String,
+}
+
+impl fmt::Debug for Identification {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Identification").field("challenge_id", &self.challenge_id).finish_non_exhaustive()
+    }
+}
+
+/// An EDS over the exact text of the contract.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The CMS in base64.
+    pub cms: String,
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Signature(****)")
+    }
+}
+
+/// Why the client withdraws, in his words.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// The reason.
+    pub reason: String,
+}
+
+impl fmt::Debug for Withdrawal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Withdrawal(****)")
+    }
+}
+
+/// What staff decided on a parked step or a likely match, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// `retry`, `fail_and_compensate`, `false_positive` or `confirmed`.
+    pub decision: String,
+    /// The reason, in the person's words.
+    pub reason: String,
+}

@@ -1,0 +1,182 @@
+//! What providers answered, sealed, and every call to them, counted by us. Both are append-only.
+//! Never sees a plain answer: content comes in sealed, with the hash of what was received.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::{ApplicationId, EvidenceId};
+use sqlx::{PgConnection, PgPool};
+
+use crate::error::{During, StorageError, ensure_rows};
+
+/// A piece of evidence to be stored (R-088, R-211, R-213).
+#[derive(Clone, Debug)]
+pub struct NewEvidence<'a> {
+    /// Its id, derived from application, step, kind and hash: a repeat has the same.
+    pub id: EvidenceId,
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The step that received it.
+    pub step: &'a str,
+    /// What it is, for example `bureau.report`.
+    pub kind: &'a str,
+    /// The content type as received.
+    pub content_type: &'a str,
+    /// The bytes as received, sealed.
+    pub content_sealed: &'a [u8],
+    /// SHA-256 of the bytes as received.
+    pub sha256: &'a [u8],
+    /// When.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// Stores a piece of evidence; the same piece again changes nothing.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when the id names another piece; [`StorageError::Driver`].
+pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO evidence (id, application_id, step, kind, content_type, content_sealed, sha256, recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        new.id.as_uuid(),
+        new.application_id.as_uuid(),
+        new.step,
+        new.kind,
+        new.content_type,
+        new.content_sealed,
+        new.sha256,
+        new.recorded_at,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("evidence.insert")?;
+    if written.rows_affected() == 1 {
+        return Ok(());
+    }
+    let same = sqlx::query_scalar!(
+        r#"SELECT (application_id = $2 AND step = $3 AND kind = $4 AND sha256 = $5) AS "same!" FROM evidence WHERE id = $1"#,
+        new.id.as_uuid(),
+        new.application_id.as_uuid(),
+        new.step,
+        new.kind,
+        new.sha256,
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .during("evidence.compare")?;
+    if same == Some(true) { Ok(()) } else { Err(StorageError::Conflict { operation: "evidence.insert" }) }
+}
+
+/// One event of a call to a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct ProviderCall<'a> {
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The step that calls.
+    pub step: &'a str,
+    /// The provider.
+    pub provider: &'a str,
+    /// The provider's operation.
+    pub operation: &'a str,
+    /// The idempotency key or our own reference.
+    pub key: &'a str,
+    /// When, by the workflow's clock.
+    pub at: DateTime<Utc>,
+}
+
+/// The `result` of a call that was begun; its end is a second row with the same attempt.
+pub const BEGUN: &str = "begun";
+
+/// The `result` of a call in whose answer the provider says that it can not tell.
+pub const UNDETERMINED: &str = "undetermined";
+
+/// Notes, before a call, that it is about to be made under this key; returns the attempt's number, from 1.
+/// A begun call without an end is one of which nothing is known.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn begin_call(connection: &mut PgConnection, call: &ProviderCall<'_>) -> Result<i32, StorageError> {
+    sqlx::query_scalar!(
+        "INSERT INTO provider_calls (application_id, step, provider, operation, key, attempt, result, called_at)
+         SELECT $1, $2, $3, $4, $5, count(*)::integer + 1, $6, $7 FROM provider_calls
+         WHERE application_id = $1 AND step = $2 AND operation = $4 AND key = $5 AND result = $6
+         RETURNING attempt",
+        call.application_id.as_uuid(),
+        call.step,
+        call.provider,
+        call.operation,
+        call.key,
+        BEGUN,
+        call.at,
+    )
+    .fetch_one(connection)
+    .await
+    .during("provider_calls.begin")
+}
+
+/// Notes how a call ended: `answered`, or the failure's code.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn end_call(
+    connection: &mut PgConnection,
+    call: &ProviderCall<'_>,
+    attempt: i32,
+    result: &str,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO provider_calls (application_id, step, provider, operation, key, attempt, result, called_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        call.application_id.as_uuid(),
+        call.step,
+        call.provider,
+        call.operation,
+        call.key,
+        attempt,
+        result,
+        call.at,
+    )
+    .execute(connection)
+    .await
+    .during("provider_calls.end")?;
+    ensure_rows("provider_calls.end", &written, 1)
+}
+
+/// How often the provider could not tell, under this key or one made from it.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn undetermined_calls(pool: &PgPool, call: &ProviderCall<'_>) -> Result<i64, StorageError> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM provider_calls
+           WHERE application_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $5
+             AND starts_with(key, $6)"#,
+        call.application_id.as_uuid(),
+        call.step,
+        call.provider,
+        call.operation,
+        UNDETERMINED,
+        call.key,
+    )
+    .fetch_one(pool)
+    .await
+    .during("provider_calls.undetermined")
+}
+
+/// A piece of evidence as stored.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The content, sealed.
+    pub content_sealed: Vec<u8>,
+    /// SHA-256 of the content as received.
+    pub sha256: Vec<u8>,
+}
+
+/// Reads a piece of evidence.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn get(pool: &PgPool, id: EvidenceId) -> Result<Option<Evidence>, StorageError> {
+    sqlx::query_as!(Evidence, "SELECT content_sealed, sha256 FROM evidence WHERE id = $1", id.as_uuid())
+        .fetch_optional(pool)
+        .await
+        .during("evidence.get")
+}

@@ -1,0 +1,241 @@
+//! A fact about an application: timeline, audit, outbox and stage written in the caller's transaction, once per key.
+//! Never decides anything: what is a fact was decided by the workflow (design invariant 2).
+
+use chrono::{DateTime, Utc};
+use nesie_domain::application::{Outcome, Stage};
+use nesie_domain::ids::ApplicationId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::error::{During, StorageError, ensure_rows};
+
+/// Who brought a fact about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The system itself.
+    System,
+    /// A person, or a service in a client's name: issuer and subject of the token.
+    Person {
+        /// `issuer|subject` of the token.
+        subject: String,
+        /// Roles of the token.
+        roles: Vec<String>,
+        /// The reason that was given, or empty.
+        reason: String,
+    },
+}
+
+/// One fact. The same `fact_key` must always bring the same kind and details.
+#[derive(Clone, Debug)]
+pub struct Fact<'a> {
+    /// The application it is about.
+    pub application_id: ApplicationId,
+    /// Step and occasion, for example `credit_report:assessment`.
+    pub fact_key: &'a str,
+    /// What happened, a stable name.
+    pub kind: &'a str,
+    /// Ids, hashes and verdicts; never personal data, nor a ground that the client must not learn of.
+    pub details: Value,
+    /// When, by the workflow's clock.
+    pub at: DateTime<Utc>,
+    /// By whom.
+    pub actor: Actor,
+    /// The build that decided.
+    pub build: &'a str,
+    /// The stage that the application is in from now on, if it changes.
+    pub stage: Option<&'a Stage>,
+    /// The outcome, if this fact ends the application.
+    pub outcome: Option<&'a Outcome>,
+    /// The event for the lender's own systems, if there is one.
+    pub event: Option<&'a str>,
+}
+
+/// Whether a fact was written now or before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Written now.
+    New,
+    /// Written before with the same content; nothing was written now.
+    Already,
+}
+
+/// Records a fact; the ruleset is the application's own.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when the key was used with other content or the application has another outcome;
+/// [`StorageError::RowsAffected`] when there is no such application or it is closed; [`StorageError::Driver`].
+pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Recorded, StorageError> {
+    let id = fact.application_id.as_uuid();
+    let inserted = sqlx::query!(
+        "INSERT INTO timeline (application_id, fact_key, kind, details, occurred_at, ruleset, build)
+         SELECT id, $2, $3, $4, $5, ruleset, $6 FROM applications WHERE id = $1
+         ON CONFLICT (application_id, fact_key) DO NOTHING",
+        id,
+        fact.fact_key,
+        fact.kind,
+        fact.details,
+        fact.at,
+        fact.build,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("facts.timeline")?;
+    if inserted.rows_affected() == 0 {
+        return compare(connection, &fact).await;
+    }
+    write_audit(connection, &fact).await?;
+    if let Some(event) = fact.event {
+        let written = sqlx::query!(
+            "INSERT INTO outbox (application_id, fact_key, event, payload, occurred_at) VALUES ($1, $2, $3, $4, $5)",
+            id,
+            fact.fact_key,
+            event,
+            fact.details,
+            fact.at,
+        )
+        .execute(&mut *connection)
+        .await
+        .during("facts.outbox")?;
+        ensure_rows("facts.outbox", &written, 1)?;
+    }
+    if fact.stage.is_some() || fact.outcome.is_some() {
+        move_on(connection, &fact).await?;
+    }
+    Ok(Recorded::New)
+}
+
+async fn write_audit(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), StorageError> {
+    let none: &[String] = &[];
+    let (actor, roles, reason) = match &fact.actor {
+        Actor::System => ("system", none, ""),
+        Actor::Person { subject, roles, reason } => (subject.as_str(), roles.as_slice(), reason.as_str()),
+    };
+    let written = sqlx::query!(
+        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, fact_key, details)
+         VALUES ($1, $2, $3, $4, $5, true, $6, $7, $8)",
+        fact.at,
+        actor,
+        roles,
+        fact.kind,
+        crate::audit::application_object(fact.application_id),
+        reason,
+        fact.fact_key,
+        fact.details,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("facts.audit")?;
+    ensure_rows("facts.audit", &written, 1)
+}
+
+/// A closed application never changes again: the guard stands in the statement.
+async fn move_on(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), StorageError> {
+    let stage = fact.stage.map(serde_json::to_value).transpose().during("facts.stage")?;
+    let outcome = fact.outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
+    let updated = sqlx::query!(
+        "UPDATE applications
+         SET stage = COALESCE($2, stage)
+           , stage_at = CASE WHEN $2::jsonb IS NULL THEN stage_at ELSE $4 END
+           , outcome = $3
+           , closed_at = CASE WHEN $3::jsonb IS NULL THEN NULL ELSE $4 END
+         WHERE id = $1 AND outcome IS NULL",
+        fact.application_id.as_uuid(),
+        stage,
+        outcome,
+        fact.at,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("facts.stage")?;
+    ensure_rows("facts.stage", &updated, 1)
+}
+
+async fn compare(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<Recorded, StorageError> {
+    let outcome = fact.outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
+    let same = sqlx::query_scalar!(
+        r#"SELECT (t.kind = $3 AND t.details = $4 AND ($5::jsonb IS NULL OR a.outcome = $5)) IS TRUE AS "same!"
+           FROM timeline t JOIN applications a ON a.id = t.application_id
+           WHERE t.application_id = $1 AND t.fact_key = $2"#,
+        fact.application_id.as_uuid(),
+        fact.fact_key,
+        fact.kind,
+        fact.details,
+        outcome,
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .during("facts.compare")?;
+    match same {
+        Some(true) => Ok(Recorded::Already),
+        Some(false) => Err(StorageError::Conflict { operation: "facts.record" }),
+        None => Err(StorageError::RowsAffected { operation: "facts.record", expected: 1, actual: 0 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nesie_domain::application::RefusalGround;
+    use serde_json::json;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::applications::tests::insert_one;
+
+    fn fact(id: ApplicationId) -> Fact<'static> {
+        Fact {
+            application_id: id,
+            fact_key: "credit_report:assessment",
+            kind: "credit_report_received",
+            details: json!({"report_id": "r-1"}),
+            at: DateTime::UNIX_EPOCH,
+            actor: Actor::System,
+            build: "test",
+            stage: Some(&Stage::AwaitingAcknowledgement),
+            outcome: None,
+            event: Some("application.assessed"),
+        }
+    }
+
+    async fn counts(pool: &PgPool) -> (i64, i64, i64) {
+        sqlx::query_as("SELECT (SELECT count(*) FROM timeline), (SELECT count(*) FROM audit WHERE fact_key IS NOT NULL), (SELECT count(*) FROM outbox)")
+            .fetch_one(pool)
+            .await
+            .expect("counted")
+    }
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn a_repeat_writes_nothing_and_other_content_is_a_conflict(pool: PgPool) {
+        let id = insert_one(&pool).await;
+        let mut connection = pool.acquire().await.expect("a connection");
+        assert_eq!(record(&mut connection, fact(id)).await.expect("recorded"), Recorded::New);
+        let before = counts(&pool).await;
+        assert_eq!(record(&mut connection, fact(id)).await.expect("a repeat"), Recorded::Already);
+        assert_eq!(counts(&pool).await, before);
+        let other = Fact { details: json!({"report_id": "r-2"}), ..fact(id) };
+        assert!(matches!(record(&mut connection, other).await, Err(StorageError::Conflict { .. })));
+        let row = crate::applications::get(&pool, id).await.expect("read").expect("there");
+        assert_eq!(row.stage, Stage::AwaitingAcknowledgement);
+        assert_eq!(row.stage_at, DateTime::UNIX_EPOCH);
+    }
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn a_closed_application_takes_no_other_outcome_nor_stage(pool: PgPool) {
+        let id = insert_one(&pool).await;
+        let mut connection = pool.acquire().await.expect("a connection");
+        let refused = Outcome::Refused { ground: RefusalGround::Overdue };
+        let end = |outcome| Fact {
+            fact_key: "end",
+            kind: "closed",
+            stage: Some(&Stage::Closed),
+            outcome: Some(outcome),
+            ..fact(id)
+        };
+        assert_eq!(record(&mut connection, end(&refused)).await.expect("closed"), Recorded::New);
+        assert_eq!(record(&mut connection, end(&refused)).await.expect("a repeat"), Recorded::Already);
+        assert!(matches!(record(&mut connection, end(&Outcome::Granted)).await, Err(StorageError::Conflict { .. })));
+        let later = Fact { fact_key: "later", ..fact(id) };
+        assert!(matches!(record(&mut connection, later).await, Err(StorageError::RowsAffected { .. })));
+        let row = crate::applications::get(&pool, id).await.expect("read").expect("there");
+        assert_eq!(row.outcome, Some(refused));
+    }
+}

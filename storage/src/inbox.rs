@@ -1,0 +1,127 @@
+//! Callbacks of providers: verified by the API, stored once, passed on by the relay. Never acted upon by themselves.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::{ApplicationId, PaymentReference};
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+
+use crate::error::{During, StorageError, ensure_rows};
+
+/// A callback that waits to be passed on.
+#[derive(Clone, Debug)]
+pub struct ToPassOn {
+    /// The provider.
+    pub provider: String,
+    /// The provider's id of the event.
+    pub event_id: String,
+    /// The application it is about; `None` when its reference was not known when it came.
+    pub application_id: Option<ApplicationId>,
+    /// The body.
+    pub body: Value,
+}
+
+/// Stores a callback; `false` when this event of this provider was stored before.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn insert(
+    connection: &mut PgConnection,
+    provider: &str,
+    event_id: &str,
+    application_id: Option<ApplicationId>,
+    body: &Value,
+    received_at: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO inbox (provider, event_id, application_id, body, received_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (provider, event_id) DO NOTHING",
+        provider,
+        event_id,
+        application_id.map(|id| id.as_uuid()),
+        body,
+        received_at,
+    )
+    .execute(connection)
+    .await
+    .during("inbox.insert")?;
+    Ok(written.rows_affected() == 1)
+}
+
+/// The application of one of our payment references.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn application_of(pool: &PgPool, reference: PaymentReference) -> Result<Option<ApplicationId>, StorageError> {
+    let id = sqlx::query_scalar!("SELECT application_id FROM payments WHERE our_reference = $1", reference.as_uuid())
+        .fetch_optional(pool)
+        .await
+        .during("inbox.application_of")?;
+    Ok(id.map(ApplicationId::from_uuid))
+}
+
+/// The oldest callbacks that wait, locked for this transaction; those that another relay holds are skipped.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn to_pass_on(connection: &mut PgConnection, limit: i64) -> Result<Vec<ToPassOn>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT provider, event_id, application_id, body FROM inbox WHERE passed_on_at IS NULL
+         ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED",
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+    .during("inbox.to_pass_on")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ToPassOn {
+            provider: row.provider,
+            event_id: row.event_id,
+            application_id: row.application_id.map(ApplicationId::from_uuid),
+            body: row.body,
+        })
+        .collect())
+}
+
+/// Marks a callback as passed on (delivery state of the inbox relay).
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] when it was marked already; [`StorageError::Driver`].
+pub async fn mark(
+    connection: &mut PgConnection,
+    provider: &str,
+    event_id: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE inbox SET passed_on_at = $3 WHERE provider = $1 AND event_id = $2 AND passed_on_at IS NULL",
+        provider,
+        event_id,
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("inbox.mark")?;
+    ensure_rows("inbox.mark", &updated, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn a_duplicate_is_stored_once_and_passed_on_once(pool: PgPool) {
+        let mut connection = pool.acquire().await.expect("a connection");
+        let at = DateTime::UNIX_EPOCH;
+        assert!(insert(&mut connection, "payments", "e-1", None, &json!({}), at).await.expect("stored"));
+        assert!(!insert(&mut connection, "payments", "e-1", None, &json!({}), at).await.expect("a duplicate"));
+        let mut relay = pool.begin().await.expect("a transaction");
+        assert_eq!(to_pass_on(&mut relay, 10).await.expect("read").len(), 1);
+        mark(&mut relay, "payments", "e-1", at).await.expect("marked");
+        relay.commit().await.expect("committed");
+        assert!(to_pass_on(&mut connection, 10).await.expect("read").is_empty());
+        assert!(matches!(mark(&mut connection, "payments", "e-1", at).await, Err(StorageError::RowsAffected { .. })));
+    }
+}

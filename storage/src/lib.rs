@@ -1,0 +1,30 @@
+//! PostgreSQL: the only crate with SQL. One file a table group; functions take a connection, so that callers compose
+//! one transaction, or a pool where they only read. Never knows HTTP or Temporal, never reads a clock.
+
+pub mod agreement;
+pub mod applications;
+pub mod audit;
+pub mod bodies;
+pub mod credit;
+pub mod error;
+pub mod evidence;
+pub mod facts;
+pub mod idempotency;
+pub mod inbox;
+pub mod lists;
+pub mod locks;
+pub mod migrate;
+pub mod money;
+pub mod notices;
+pub mod parked;
+pub mod policy;
+pub mod pool;
+pub mod recorded;
+pub mod screening;
+pub mod statistics;
+pub mod submissions;
+pub mod timeline;
+pub mod views;
+
+pub use error::StorageError;
+pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};

@@ -1,0 +1,35 @@
+//! Advisory locks, so that several API processes send one act per application at a time (design invariant 4).
+
+use nesie_domain::ids::ApplicationId;
+use sqlx::PgConnection;
+
+use crate::error::{During, StorageError};
+
+/// Tries to take the application's lock until the end of the caller's transaction; `false` when another one holds it.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn try_application(connection: &mut PgConnection, id: ApplicationId) -> Result<bool, StorageError> {
+    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "locked!""#, key(id))
+        .fetch_one(connection)
+        .await
+        .during("locks.try_application")
+}
+
+/// Takes the application's lock until the end of the caller's transaction; waits for the pool's lock time-out at most.
+///
+/// # Errors
+/// [`StorageError::Driver`], also when the lock was not to be had in time.
+pub async fn application(connection: &mut PgConnection, id: ApplicationId) -> Result<(), StorageError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", key(id))
+        .fetch_one(connection)
+        .await
+        .during("locks.application")?;
+    Ok(())
+}
+
+/// Folds the id to the lock's 64 bits: two applications that share a lock only wait for each other.
+fn key(id: ApplicationId) -> i64 {
+    let (high, low) = id.as_uuid().as_u64_pair();
+    i64::from_ne_bytes((high ^ low).to_ne_bytes())
+}

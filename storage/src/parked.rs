@@ -1,0 +1,81 @@
+//! Parked steps: made visible once an occasion, decided once (design invariant 7). Lists of them are in `views`.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::{ApplicationId, ParkedStepId};
+use sqlx::PgConnection;
+
+use crate::error::{During, StorageError, ensure_rows};
+use crate::screening::Decision;
+
+/// A step to be parked.
+#[derive(Clone, Copy, Debug)]
+pub struct NewParkedStep<'a> {
+    /// Its id, derived from application, step and occasion.
+    pub id: ParkedStepId,
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The activity's name.
+    pub step: &'a str,
+    /// How many times this step has been parked, this time included.
+    pub occasion: i32,
+    /// The provider, where one was asked.
+    pub provider: Option<&'a str>,
+    /// The failure's stable code.
+    pub failure_code: &'a str,
+    /// Whether a retry can do no harm.
+    pub retry_is_safe: bool,
+    /// What happened and what can be done, for operations.
+    pub explanation: &'a str,
+    /// When.
+    pub parked_at: DateTime<Utc>,
+}
+
+/// Makes a failed step visible.
+///
+/// # Errors
+/// [`StorageError::Driver`], also where the occasion has a row.
+pub async fn insert(connection: &mut PgConnection, new: &NewParkedStep<'_>) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO parked_steps (id, application_id, step, occasion, provider, failure_code, retry_is_safe, explanation, parked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        new.id.as_uuid(),
+        new.application_id.as_uuid(),
+        new.step,
+        new.occasion,
+        new.provider,
+        new.failure_code,
+        new.retry_is_safe,
+        new.explanation,
+        new.parked_at,
+    )
+    .execute(connection)
+    .await
+    .during("parked_steps.insert")?;
+    ensure_rows("parked_steps.insert", &written, 1)
+}
+
+/// Stores the decision on a parked step of the application; it is decided once.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] when it was decided before or is another application's; [`StorageError::Driver`].
+pub async fn decide(
+    connection: &mut PgConnection,
+    application_id: ApplicationId,
+    id: ParkedStepId,
+    decision: &Decision<'_>,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE parked_steps SET decision = $3, decided_by = $4, decision_reason = $5, decided_at = $6
+         WHERE id = $1 AND application_id = $2 AND decision IS NULL",
+        id.as_uuid(),
+        application_id.as_uuid(),
+        decision.decision,
+        decision.decided_by,
+        decision.reason,
+        decision.at,
+    )
+    .execute(connection)
+    .await
+    .during("parked_steps.decide")?;
+    ensure_rows("parked_steps.decide", &updated, 1)
+}

@@ -1,0 +1,52 @@
+//! Connections: pools for the processes, a transaction to compose writes in. Never retries on its own.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use crate::error::{During, StorageError};
+
+/// A pool for one process. `name` is shown in the server's list of connections.
+///
+/// # Errors
+/// [`StorageError::Driver`] when the URL cannot be read or no connection can be made in time.
+pub async fn connect(url: &str, name: &str, connections_max: u32) -> Result<PgPool, StorageError> {
+    let options = PgConnectOptions::from_str(url).during("pool.parse_url")?.application_name(name).options([
+        ("statement_timeout", "15s"),
+        ("lock_timeout", "10s"),
+        ("timezone", "UTC"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options)
+        .await
+        .during("pool.connect")
+}
+
+/// Begins a transaction; it rolls back unless committed by [`commit`].
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StorageError> {
+    pool.begin().await.during("pool.begin")
+}
+
+/// Commits a transaction.
+///
+/// # Errors
+/// [`StorageError::Driver`]; the transaction may or may not have been committed when the connection broke.
+pub async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), StorageError> {
+    transaction.commit().await.during("pool.commit")
+}
+
+/// Whether the database answers.
+///
+/// # Errors
+/// [`StorageError::Driver`] when it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), StorageError> {
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(pool).await.during("pool.ping")?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Reading what waits for staff: parked steps and likely matches with lists that nobody decided yet.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::{ApplicationId, ParkedStepId, ScreeningMatchId};
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::error::{During, StorageError};
+
+/// A step that failed its budget and waits for a decision (design invariant 7).
+#[derive(Clone, Debug)]
+pub struct ParkedStep {
+    /// Its id.
+    pub id: ParkedStepId,
+    /// The application whose workflow waits.
+    pub application_id: ApplicationId,
+    /// The step's stable name.
+    pub step: String,
+    /// The provider, if one is involved.
+    pub provider: Option<String>,
+    /// The last failure's stable code.
+    pub failure_code: String,
+    /// Whether trying again can do no harm.
+    pub retry_is_safe: bool,
+    /// What is known.
+    pub explanation: String,
+    /// Since when.
+    pub parked_at: DateTime<Utc>,
+    /// Whether it was decided.
+    pub decided: bool,
+}
+
+/// A likely match of an applicant with an AML list.
+#[derive(Clone, Debug)]
+pub struct ScreeningMatch {
+    /// Its id.
+    pub id: ScreeningMatchId,
+    /// The application whose workflow waits.
+    pub application_id: ApplicationId,
+    /// `assessment` or `payment`.
+    pub occasion: String,
+    /// The list's entries with score and reason.
+    pub matches: Value,
+    /// Since when.
+    pub opened_at: DateTime<Utc>,
+    /// Whether it was decided.
+    pub decided: bool,
+}
+
+/// Parked steps that wait, oldest first, from after the given position.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn parked_steps(
+    pool: &PgPool,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<ParkedStep>, StorageError> {
+    let (after_at, after_id) = after.unzip();
+    let rows = sqlx::query!(
+        "SELECT id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+         FROM parked_steps
+         WHERE decision IS NULL AND ($1::timestamptz IS NULL OR (parked_at, id) > ($1, $2::uuid))
+         ORDER BY parked_at, id LIMIT $3",
+        after_at,
+        after_id,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .during("views.parked_steps")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ParkedStep {
+            id: ParkedStepId::from_uuid(row.id),
+            application_id: ApplicationId::from_uuid(row.application_id),
+            step: row.step,
+            provider: row.provider,
+            failure_code: row.failure_code,
+            retry_is_safe: row.retry_is_safe,
+            explanation: row.explanation,
+            parked_at: row.parked_at,
+            decided: false,
+        })
+        .collect())
+}
+
+/// One parked step, decided or not.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn parked_step(pool: &PgPool, id: ParkedStepId) -> Result<Option<ParkedStep>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+                , (decision IS NOT NULL) AS "decided!"
+           FROM parked_steps WHERE id = $1"#,
+        id.as_uuid(),
+    )
+    .fetch_optional(pool)
+    .await
+    .during("views.parked_step")?;
+    Ok(row.map(|row| ParkedStep {
+        id: ParkedStepId::from_uuid(row.id),
+        application_id: ApplicationId::from_uuid(row.application_id),
+        step: row.step,
+        provider: row.provider,
+        failure_code: row.failure_code,
+        retry_is_safe: row.retry_is_safe,
+        explanation: row.explanation,
+        parked_at: row.parked_at,
+        decided: row.decided,
+    }))
+}
+
+/// Likely matches that wait, oldest first, from after the given position.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn screening_matches(
+    pool: &PgPool,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<ScreeningMatch>, StorageError> {
+    let (after_at, after_id) = after.unzip();
+    let rows = sqlx::query!(
+        "SELECT id, application_id, occasion, matches, opened_at FROM screening_matches
+         WHERE decision IS NULL AND ($1::timestamptz IS NULL OR (opened_at, id) > ($1, $2::uuid))
+         ORDER BY opened_at, id LIMIT $3",
+        after_at,
+        after_id,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .during("views.screening_matches")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ScreeningMatch {
+            id: ScreeningMatchId::from_uuid(row.id),
+            application_id: ApplicationId::from_uuid(row.application_id),
+            occasion: row.occasion,
+            matches: row.matches,
+            opened_at: row.opened_at,
+            decided: false,
+        })
+        .collect())
+}
+
+/// One likely match, decided or not.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn screening_match(pool: &PgPool, id: ScreeningMatchId) -> Result<Option<ScreeningMatch>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT id, application_id, occasion, matches, opened_at, (decision IS NOT NULL) AS "decided!"
+           FROM screening_matches WHERE id = $1"#,
+        id.as_uuid(),
+    )
+    .fetch_optional(pool)
+    .await
+    .during("views.screening_match")?;
+    Ok(row.map(|row| ScreeningMatch {
+        id: ScreeningMatchId::from_uuid(row.id),
+        application_id: ApplicationId::from_uuid(row.application_id),
+        occasion: row.occasion,
+        matches: row.matches,
+        opened_at: row.opened_at,
+        decided: row.decided,
+    }))
+}

@@ -1,0 +1,76 @@
+//! The server's own time skipping: moves one workflow's clock on, fires what falls due, and holds it there.
+
+use std::time::Duration;
+
+use temporalio_client::tonic::{Code, IntoRequest, Status};
+use temporalio_client::{Client, NamespacedClient as _};
+use temporalio_common::protos::temporal::api::common::v1::{FastForwardConfig, TimeSkippingConfig, WorkflowExecution};
+use temporalio_common::protos::temporal::api::enums::v1::FastForwardPollingResult;
+use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionOptions;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    PollWorkflowExecutionTimeSkippingRequest, UpdateWorkflowExecutionOptionsRequest,
+};
+use uuid::Uuid;
+
+/// By default the server stops skipping after 200 skips, without a word.
+const SKIPS_MAX: i32 = 100_000;
+
+/// Moves a workflow's clock on by `by`. Ends early where the workflow does.
+pub(crate) async fn advance(client: &Client, workflow_id: &str, by: Duration) {
+    let fast_forward = Uuid::new_v4().to_string();
+    match configure(client, workflow_id, &fast_forward, by).await {
+        Err(status) if status.code() == Code::NotFound => return,
+        configured => configured.expect("time skipping can be set"),
+    }
+    let end = async {
+        loop {
+            let request = PollWorkflowExecutionTimeSkippingRequest {
+                namespace: client.namespace(),
+                workflow_execution: execution(workflow_id),
+                fast_forward_id: fast_forward.clone(),
+            };
+            let answer = client
+                .connection()
+                .workflow_service()
+                .poll_workflow_execution_time_skipping(request.into_request())
+                .await
+                .expect("time skipping can be polled")
+                .into_inner();
+            match answer.fast_forward_polling_result() {
+                FastForwardPollingResult::FastForwardCompleted => return,
+                FastForwardPollingResult::PollTimeout => {}
+                _ if answer.failed_reason.contains("execution ended") => return,
+                _ => panic!("fast-forward: {}", answer.failed_reason),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), end).await.expect("the clock moves within 30 seconds");
+}
+
+async fn configure(client: &Client, workflow_id: &str, id: &str, by: Duration) -> Result<(), Status> {
+    let duration = prost_wkt_types::Duration {
+        seconds: i64::try_from(by.as_secs()).expect("a duration of this age of the world"),
+        nanos: i32::try_from(by.subsec_nanos()).expect("less than a second"),
+    };
+    let config = TimeSkippingConfig {
+        enabled: true,
+        max_session_skip_count: SKIPS_MAX,
+        disable_propagation: false,
+        fast_forward_config: Some(FastForwardConfig { id: id.to_string(), duration: Some(duration) }),
+    };
+    let request = UpdateWorkflowExecutionOptionsRequest {
+        namespace: client.namespace(),
+        workflow_execution: execution(workflow_id),
+        workflow_execution_options: Some(WorkflowExecutionOptions {
+            time_skipping_config: Some(config),
+            ..Default::default()
+        }),
+        update_mask: Some(prost_wkt_types::FieldMask { paths: vec!["time_skipping_config".to_string()] }),
+        ..Default::default()
+    };
+    client.connection().workflow_service().update_workflow_execution_options(request.into_request()).await.map(|_| ())
+}
+
+fn execution(workflow_id: &str) -> Option<WorkflowExecution> {
+    Some(WorkflowExecution { workflow_id: workflow_id.to_string(), run_id: String::new() })
+}

@@ -1,0 +1,14 @@
+//! Whole-system stories: the real API, worker, PostgreSQL and Temporal, the outside world played by the sandbox, all
+//! driven by HTTP as a lender's front end would.
+//! Never a look into the code under test: what happened is read from the API, from our tables, and from the sandbox's
+//! ledgers, which are the oracle.
+
+mod endings;
+mod grants;
+mod harness;
+mod layout;
+mod money;
+mod parking;
+mod replay;
+mod requests;
+mod workflow_time;

@@ -1,0 +1,69 @@
+//! Released histories replay: what was decided is decided the same way by today's code.
+//! A history here is never made again: a change that breaks one goes through `patched()`.
+
+use nesie_workflows::origination::LoanOrigination;
+use temporalio_client::WorkflowHistory;
+use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+
+/// A workflow of the same name that begins with timers that the released one does not have.
+#[expect(unreachable_pub, reason = "the macro hands out types as visible as the items that it marks")]
+mod changed {
+    use std::time::Duration;
+
+    use nesie_workflows::origination::OriginationInput;
+    use temporalio_macros::{workflow, workflow_methods};
+    use temporalio_workflow::{WorkflowContext, WorkflowResult};
+
+    #[workflow]
+    #[derive(Default)]
+    pub struct Changed;
+
+    #[workflow_methods]
+    impl Changed {
+        #[run(name = "LoanOrigination")]
+        pub async fn run(context: &mut WorkflowContext<Self>, _input: OriginationInput) -> WorkflowResult<()> {
+            context.timer(Duration::from_secs(1)).await;
+            context.timer(Duration::from_secs(1)).await;
+            Ok(())
+        }
+    }
+}
+
+fn histories() -> Vec<(String, Vec<u8>)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("histories");
+    let mut histories: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder)
+        .expect("the folder of histories")
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read(entry.path()).expect("a history can be read"))
+        })
+        .collect();
+    histories.sort();
+    histories
+}
+
+#[tokio::test]
+async fn released_histories_replay() {
+    let options = WorkflowReplayerOptions::new().register_workflow::<LoanOrigination>().expect("registered").build();
+    let replayer = WorkflowReplayer::new(options).expect("a replayer");
+    let histories = histories();
+    for expected in ["account", "card", "merchant", "parked", "unknown", "refused", "expired", "withdrawn"] {
+        assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
+    }
+    for (name, bytes) in histories {
+        let history = WorkflowHistory::from_json(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        replayer.replay_workflow(history).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_changed_workflow_is_caught() {
+    let options = WorkflowReplayerOptions::new().register_workflow::<changed::Changed>().expect("registered").build();
+    let replayer = WorkflowReplayer::new(options).expect("a replayer");
+    for (name, bytes) in histories() {
+        let history = WorkflowHistory::from_json(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(replayer.replay_workflow(history).await.is_err(), "{name} replayed on changed code");
+    }
+}

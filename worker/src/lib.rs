@@ -1,0 +1,75 @@
+//! The worker: wires workflows and activities to Temporal, and runs the relays.
+//! Never listens to anybody but the operator's health check, and never decides anything.
+
+mod health;
+mod relays;
+mod schedules;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nesie_activities::World;
+use nesie_platform::BUILD;
+use nesie_workflows::aml_refresh::AmlRefresh;
+use nesie_workflows::origination::LoanOrigination;
+use temporalio_client::Client;
+use temporalio_common::worker::WorkerDeploymentOptions;
+use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+
+pub use settings::Settings;
+
+/// How long a step under way may take to end when the worker is asked to stop; beyond it the server gives the step to
+/// another worker, and its own records keep it from having an effect twice.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs until `stop` resolves, then lets what is under way end.
+///
+/// # Errors
+/// When the database or Temporal can not be reached at the start, or the schema is not this build's.
+pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let pool = nesie_storage::pool::connect(&settings.database.url, "nesie-worker", settings.database.connections)
+        .await
+        .context("the database can not be reached")?;
+    nesie_storage::migrate::check_schema(&pool).await.context("the schema is not the one of this build")?;
+    let client = nesie_platform::temporal::connect("nesie-worker").await?;
+    let world = settings.world(pool.clone())?;
+    let runtime = Runtime::from_current_tokio(Default::default())?;
+    let options = options(&settings, world)?;
+    let mut worker = Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let stop_worker = worker.shutdown_handle();
+    schedules::ensure(&client, &settings).await?;
+
+    let ready = Arc::new(health::Ready::default());
+    let (relays_stop, relays_stopped) = tokio::sync::watch::channel(false);
+    let relays = tokio::spawn(relays::run(pool.clone(), client, settings.relay(), relays_stopped));
+    let health = tokio::spawn(health::serve(settings.listen, pool, Arc::clone(&ready)));
+    let stopping = async {
+        stop.await;
+        tracing::info!("stopping: waiting for steps under way");
+        stop_worker();
+    };
+    ready.set();
+    tracing::info!(build = BUILD, task_queue = settings.task_queue.task_queue, "worker is ready");
+    let ((), ended) = tokio::join!(stopping, worker.run());
+    relays_stop.send_replace(true);
+    relays.await.context("the relays ended badly")?;
+    health.abort();
+    ended.map_err(|error| anyhow::anyhow!("the worker ended badly: {error}"))
+}
+
+fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
+    Ok(WorkerOptions::new(settings.task_queue.task_queue.clone())
+        // Without it the SDK sums the whole executable at every start.
+        .deployment_options(WorkerDeploymentOptions::from_build_id(BUILD.to_owned()))
+        .graceful_shutdown_period(GRACE)
+        .max_cached_workflows(settings.cached_workflows)
+        .register_activities(world)
+        .register_workflow::<LoanOrigination>()?
+        .register_workflow::<AmlRefresh>()?
+        .build())
+}
+
+/// The client that relays use.
+pub(crate) type Temporal = Client;

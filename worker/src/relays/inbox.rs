@@ -1,0 +1,40 @@
+//! Callbacks of providers wake the workflows that they are about.
+//! Never believed: the workflow asks for the status itself (design invariant 6).
+
+use anyhow::Context as _;
+use nesie_storage::PgPool;
+use nesie_storage::inbox::{self, ToPassOn};
+use nesie_workflows::origination::{LoanOrigination, workflow_id};
+use temporalio_client::WorkflowSignalOptions;
+use temporalio_client::errors::WorkflowInteractionError;
+use temporalio_client::tonic::Code;
+
+use super::BATCH;
+use crate::Temporal;
+
+/// One round. Returns how many were passed on.
+pub(super) async fn pass(pool: &PgPool, client: &Temporal) -> anyhow::Result<usize> {
+    let mut transaction = pool.begin().await.context("begin")?;
+    let rows = inbox::to_pass_on(&mut transaction, BATCH).await?;
+    for row in &rows {
+        pass_on(client, row).await?;
+        inbox::mark(&mut transaction, &row.provider, &row.event_id, nesie_platform::clock::now()).await?;
+    }
+    transaction.commit().await.context("commit")?;
+    Ok(rows.len())
+}
+
+async fn pass_on(client: &Temporal, row: &ToPassOn) -> anyhow::Result<()> {
+    let Some(application_id) = row.application_id else {
+        tracing::warn!(provider = row.provider, event = row.event_id, "a callback names no application of ours");
+        return Ok(());
+    };
+    let handle = client.get_workflow_handle::<LoanOrigination>(workflow_id(application_id));
+    match handle.signal(LoanOrigination::payment_callback, (), WorkflowSignalOptions::default()).await {
+        Ok(()) => Ok(()),
+        // Closed: there is nothing left to wake.
+        Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
+        Err(WorkflowInteractionError::Rpc(status)) if status.code() == Code::NotFound => Ok(()),
+        Err(error) => Err(error).context("a workflow can not be woken"),
+    }
+}

@@ -1,0 +1,59 @@
+//! Relays: what PostgreSQL says must reach Temporal reaches it, however often a process dies in between.
+//! Never a fact of an application: they write delivery state only (design invariant 3).
+
+mod inbox;
+mod starts;
+
+use std::time::Duration;
+
+use nesie_storage::PgPool;
+use nesie_workflows::RetryBudget;
+use tokio::sync::watch;
+
+use crate::Temporal;
+
+/// What the relays are told.
+#[derive(Clone, Debug)]
+pub(crate) struct RelaySettings {
+    pub(crate) task_queue: String,
+    pub(crate) budget: RetryBudget,
+    pub(crate) payment_patience_seconds: u64,
+    pub(crate) pause: Duration,
+}
+
+/// Rows that one round takes at most.
+const BATCH: i64 = 50;
+
+/// Runs all relays until told to stop.
+pub(crate) async fn run(pool: PgPool, client: Temporal, settings: RelaySettings, stopped: watch::Receiver<bool>) {
+    let starts = rounds("starts", settings.pause, stopped.clone(), || starts::pass(&pool, &client, &settings));
+    let inbox = rounds("inbox", settings.pause, stopped, || inbox::pass(&pool, &client));
+    tokio::join!(starts, inbox);
+}
+
+/// One round after the other: at once after a full one, after a pause when there was less to do, after a longer one
+/// when it failed.
+async fn rounds<F>(name: &str, pause: Duration, mut stopped: watch::Receiver<bool>, mut round: impl FnMut() -> F)
+where
+    F: Future<Output = anyhow::Result<usize>>,
+{
+    let full = usize::try_from(BATCH).unwrap_or(usize::MAX);
+    loop {
+        let pause = match round().await {
+            Ok(done) if done >= full => Duration::ZERO,
+            Ok(_) => pause,
+            Err(error) => {
+                tracing::error!(
+                    relay = name,
+                    error = format!("{error:#}"),
+                    "a round failed; the rows stay for the next"
+                );
+                Duration::from_secs(1)
+            }
+        };
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

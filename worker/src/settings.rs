@@ -1,0 +1,93 @@
+//! The worker's settings.
+//! Never read from anywhere but the environment and the command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use nesie_activities::World;
+use nesie_activities::providers::{ProviderSettings, Providers};
+use nesie_platform::http::HttpSettings;
+use nesie_platform::settings::{DatabaseSettings, ProtectionSettings, TaskQueueSettings};
+use nesie_storage::PgPool;
+use nesie_workflows::RetryBudget;
+
+use crate::relays::RelaySettings;
+
+/// Everything that the worker is told.
+#[derive(Debug, clap::Parser)]
+#[command(about = "Runs Nesie's workflows, activities and relays.")]
+pub struct Settings {
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// The task queue.
+    #[command(flatten)]
+    pub task_queue: TaskQueueSettings,
+    /// Keys of the protection of personal data.
+    #[command(flatten)]
+    pub protection: ProtectionSettings,
+    /// Time-outs of calls to providers.
+    #[command(flatten)]
+    pub http: HttpSettings,
+    /// Where the providers are.
+    #[command(flatten)]
+    pub providers: ProviderSettings,
+    /// Where the health check listens.
+    #[arg(long, env = "NESIE_WORKER_LISTEN", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+    /// Where the API is seen from outside; the payment provider calls back there.
+    #[arg(long, env = "NESIE_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Most workflows kept in memory.
+    #[arg(long, env = "NESIE_WORKER_CACHED_WORKFLOWS", default_value_t = 1_000)]
+    pub cached_workflows: usize,
+    /// How often a step that asks a provider is tried before it is parked.
+    #[arg(long, env = "NESIE_STEP_ATTEMPTS", default_value_t = RetryBudget::default().attempts)]
+    pub step_attempts: u16,
+    /// Pause before a step's second try, in milliseconds; it doubles.
+    #[arg(long, env = "NESIE_STEP_FIRST_PAUSE_MILLISECONDS", default_value_t = RetryBudget::default().first_pause_milliseconds)]
+    pub step_first_pause_milliseconds: u32,
+    /// The longest pause between two tries of a step, in milliseconds.
+    #[arg(long, env = "NESIE_STEP_LONGEST_PAUSE_MILLISECONDS", default_value_t = RetryBudget::default().longest_pause_milliseconds)]
+    pub step_longest_pause_milliseconds: u32,
+    /// How long a pending transfer is waited for before a person is asked, in seconds.
+    #[arg(long, env = "NESIE_PAYMENT_PATIENCE_SECONDS", default_value_t = 3_600)]
+    pub payment_patience_seconds: u64,
+    /// How often the relays look for work, in milliseconds.
+    #[arg(long, env = "NESIE_RELAY_PAUSE_MILLISECONDS", default_value_t = 100)]
+    pub relay_pause_milliseconds: u64,
+    /// How often the AML lists are refreshed, in minutes.
+    #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60)]
+    pub aml_refresh_minutes: u64,
+    /// Logs as JSON.
+    #[arg(long, env = "NESIE_LOG_JSON")]
+    pub log_json: bool,
+}
+
+impl Settings {
+    /// What the activities work with.
+    pub(crate) fn world(&self, pool: PgPool) -> anyhow::Result<World> {
+        let client = nesie_platform::http::client(self.http)?;
+        Ok(World::new(
+            pool,
+            Providers::new(&client, &self.providers),
+            self.protection.protection()?,
+            self.public_url.as_ref().map(|url| format!("{}/v1/callbacks/payments", url.trim_end_matches('/'))),
+            nesie_platform::BUILD,
+        ))
+    }
+
+    /// What the relays are told.
+    pub(crate) fn relay(&self) -> RelaySettings {
+        RelaySettings {
+            task_queue: self.task_queue.task_queue.clone(),
+            budget: RetryBudget {
+                attempts: self.step_attempts,
+                first_pause_milliseconds: self.step_first_pause_milliseconds,
+                longest_pause_milliseconds: self.step_longest_pause_milliseconds,
+            },
+            payment_patience_seconds: self.payment_patience_seconds,
+            pause: Duration::from_millis(self.relay_pause_milliseconds),
+        }
+    }
+}
