@@ -11,7 +11,7 @@ use nesie_domain::term::Term;
 use nesie_storage::applications::{self, Application};
 use nesie_storage::bodies::{Applicant, applicant_place, submission_place};
 use nesie_storage::facts::Actor;
-use nesie_storage::{policy, submissions};
+use nesie_storage::submissions;
 use serde::de::DeserializeOwned;
 
 use crate::World;
@@ -33,8 +33,8 @@ impl Subject {
         let application =
             applications::get(&world.pool, id).await?.ok_or_else(|| Failure::park("application.missing"))?;
         let applicant = open(world, &applicant_place(id), &application.applicant_sealed)?;
-        // The limits in force on the day of the application bind it, whatever has come since.
-        let policies = policy::set_on(&world.pool, application.policy_date).await?;
+        // The limits that were in force when it was received bind it, whatever has come since.
+        let policies = application.policy.clone();
         let inconsistent = || Failure::park("application.inconsistent");
         Ok(Self {
             applicant,

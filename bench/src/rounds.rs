@@ -20,6 +20,9 @@ use crate::report::say;
 use crate::settings::Settings;
 use crate::usage::{Meter, Usage};
 
+/// Between the starts of the first ones of a round.
+const RAMP: Duration = Duration::from_millis(20);
+
 /// Everything that a round needs.
 pub(crate) struct Bench {
     /// What we were told.
@@ -126,7 +129,13 @@ impl Bench {
     async fn ours(&self, number: usize) -> anyhow::Result<(Pace, Vec<Journey>)> {
         let begun = Instant::now();
         let journeys: Vec<Journey> = stream::iter(0..number)
-            .map(|_| tokio::spawn(self.front.clone().grant(Applicant::somebody())))
+            .map(|place| {
+                let (delay, front) = (self.delay(place), self.front.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    front.grant(Applicant::somebody()).await
+                })
+            })
             .buffer_unordered(self.settings.in_flight.get())
             .map(|ended| ended.context("an application's task ended badly")?)
             .try_collect()
@@ -139,14 +148,25 @@ impl Bench {
         Ok((pace, journeys))
     }
 
+    /// The first ones start one after the other, so that they do not take every step in one crowd; the others start
+    /// when a place is free.
+    fn delay(&self, place: usize) -> Duration {
+        let crowd = u32::try_from(place).unwrap_or(u32::MAX);
+        if place < self.settings.in_flight.get() { RAMP * crowd } else { Duration::ZERO }
+    }
+
     /// Bare workflows. The last value is the id of one of them.
     async fn bare(&self, number: usize, shape: &Shape) -> anyhow::Result<(Pace, Vec<Duration>, String)> {
         let begun = Instant::now();
         let ids: Vec<Arc<str>> = (0..number).map(|_| format!("bare/{}", Uuid::new_v4()).into()).collect();
-        let times: Vec<Duration> = stream::iter(ids.iter().cloned())
-            .map(|id| {
+        let times: Vec<Duration> = stream::iter(ids.iter().cloned().enumerate())
+            .map(|(place, id)| {
                 let (client, queue, shape) = (self.client.clone(), self.task_queue.clone(), shape.clone());
-                tokio::spawn(bare::drive(client, queue, id.to_string(), shape))
+                let delay = self.delay(place);
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    bare::drive(client, queue, id.to_string(), shape).await
+                })
             })
             .buffer_unordered(self.settings.in_flight.get())
             .map(|ended| ended.context("a bare workflow's task ended badly")?)

@@ -139,12 +139,14 @@ pub enum RefusalGround {
 }
 
 impl RefusalGround {
-    /// Grounds that the client must not be told, since it would tip him off (AML law art. 11).
+    /// Grounds that the client is told as one neutral word, since the true one would tip him off (AML law art. 11).
+    /// An ordinary ground is among them, so that the neutral word gives nothing away either.
     #[must_use]
     pub fn is_confidential(self) -> bool {
         matches!(
             self,
-            Self::DueDiligenceImpossible
+            Self::IncomeUnknown
+                | Self::DueDiligenceImpossible
                 | Self::TerrorismFinancingList
                 | Self::TerrorismParticipantsList
                 | Self::ConfirmedListMatch

@@ -14,7 +14,7 @@ CREATE TABLE applications (
     phone_index      bytea NOT NULL,
     ruleset          text NOT NULL,                     -- e.g. 2025-01-01
     policy_version   text NOT NULL,
-    policy_date      date NOT NULL,                     -- the limits in force on this date bind the application (R-001)
+    policy           jsonb NOT NULL,                    -- the limits' rows that bind the application, whatever comes later (R-001)
     build            text NOT NULL,
     valid_for_seconds bigint NOT NULL CHECK (valid_for_seconds > 0),
     received_at      timestamptz NOT NULL,

@@ -1,8 +1,9 @@
 //! Applications: what was asked and how far it is. Personal data comes in sealed and leaves sealed.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use nesie_domain::application::{Outcome, Stage};
 use nesie_domain::ids::ApplicationId;
+use nesie_domain::limits::PolicySet;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
@@ -41,8 +42,8 @@ pub struct NewApplication<'a> {
     pub ruleset: &'a str,
     /// The version of the limits.
     pub policy_version: &'a str,
-    /// The date whose limits bind the application (R-001).
-    pub policy_date: NaiveDate,
+    /// The limits that bind the application, as their rows (R-001).
+    pub policy: &'a PolicySet,
     /// The build that received it.
     pub build: &'a str,
     /// How long the client has.
@@ -80,8 +81,8 @@ pub struct Application {
     pub ruleset: String,
     /// The version of the limits.
     pub policy_version: String,
-    /// The date whose limits bind the application (R-001).
-    pub policy_date: NaiveDate,
+    /// The limits that bind the application (R-001).
+    pub policy: PolicySet,
     /// The build that received it.
     pub build: String,
     /// How long the client has.
@@ -141,9 +142,10 @@ pub struct Filter<'a> {
 /// [`StorageError::Driver`], also for an id that exists.
 pub async fn insert(connection: &mut PgConnection, new: &NewApplication<'_>) -> Result<(), StorageError> {
     let stage = serde_json::to_value(new.stage).during("applications.insert")?;
+    let policy = serde_json::to_value(new.policy).during("applications.insert")?;
     let written = sqlx::query!(
         "INSERT INTO applications (id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months
-            , term_days, applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy_date, build
+            , term_days, applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy, build
             , valid_for_seconds, received_at, stage, stage_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $18)",
         new.id.as_uuid(),
@@ -160,7 +162,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewApplication<'_>) -> 
         new.phone_index,
         new.ruleset,
         new.policy_version,
-        new.policy_date,
+        policy,
         new.build,
         new.valid_for_seconds,
         new.received_at,
@@ -179,7 +181,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewApplication<'_>) -> 
 pub async fn get(pool: &PgPool, id: ApplicationId) -> Result<Option<Application>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months, term_days
-                , applicant_sealed, ruleset, policy_version, policy_date, build, valid_for_seconds, received_at, started_at
+                , applicant_sealed, ruleset, policy_version, policy, build, valid_for_seconds, received_at, started_at
                 , stage, stage_at, outcome, closed_at
                 , EXISTS (SELECT FROM contracts c WHERE c.application_id = applications.id) AS "contract_frozen!"
            FROM applications WHERE id = $1"#,
@@ -202,7 +204,7 @@ pub async fn get(pool: &PgPool, id: ApplicationId) -> Result<Option<Application>
             applicant_sealed: row.applicant_sealed,
             ruleset: row.ruleset,
             policy_version: row.policy_version,
-            policy_date: row.policy_date,
+            policy: read_policy(row.id, row.policy)?,
             build: row.build,
             valid_for_seconds: row.valid_for_seconds,
             received_at: row.received_at,
@@ -320,6 +322,14 @@ fn read_stage(id: Uuid, stage: Value) -> Result<Stage, StorageError> {
     })
 }
 
+fn read_policy(id: Uuid, policy: Value) -> Result<PolicySet, StorageError> {
+    serde_json::from_value(policy).map_err(|_| StorageError::Inconsistent {
+        table: "applications",
+        column: "policy",
+        row: id.to_string(),
+    })
+}
+
 fn read_outcome(id: Uuid, outcome: Option<Value>) -> Result<Option<Outcome>, StorageError> {
     outcome.map(serde_json::from_value).transpose().map_err(|_| StorageError::Inconsistent {
         table: "applications",
@@ -332,7 +342,16 @@ fn read_outcome(id: Uuid, outcome: Option<Value>) -> Result<Option<Outcome>, Sto
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn new_application(id: ApplicationId, submitted_by: &str) -> NewApplication<'_> {
+    pub(crate) fn policy() -> PolicySet {
+        let today = chrono::NaiveDate::from_ymd_opt(2026, 11, 22).expect("a date");
+        PolicySet::new(nesie_domain::limits::default_rows(), today).expect("the limits of that day")
+    }
+
+    pub(crate) fn new_application<'a>(
+        id: ApplicationId,
+        submitted_by: &'a str,
+        policy: &'a PolicySet,
+    ) -> NewApplication<'a> {
         NewApplication {
             id,
             submitted_by,
@@ -348,7 +367,7 @@ pub(crate) mod tests {
             phone_index: b"phone",
             ruleset: "2025-01-01",
             policy_version: "v",
-            policy_date: NaiveDate::default(),
+            policy,
             build: "test",
             valid_for_seconds: 60,
             received_at: DateTime::UNIX_EPOCH,
@@ -359,7 +378,7 @@ pub(crate) mod tests {
     pub(crate) async fn insert_one(pool: &PgPool) -> ApplicationId {
         let id = ApplicationId::from_uuid(Uuid::from_u128(7));
         let mut connection = pool.acquire().await.expect("a connection");
-        insert(&mut connection, &new_application(id, "issuer|front")).await.expect("inserted");
+        insert(&mut connection, &new_application(id, "issuer|front", &policy())).await.expect("inserted");
         id
     }
 
@@ -368,7 +387,8 @@ pub(crate) mod tests {
         let mut connection = pool.acquire().await.expect("a connection");
         for number in 0..7u128 {
             let subject = if number == 3 { "issuer|other" } else { "issuer|front" };
-            let new = new_application(ApplicationId::from_uuid(Uuid::from_u128(number)), subject);
+            let policy = policy();
+            let new = new_application(ApplicationId::from_uuid(Uuid::from_u128(number)), subject, &policy);
             insert(&mut connection, &new).await.expect("inserted");
         }
         let mut seen = Vec::new();

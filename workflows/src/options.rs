@@ -28,6 +28,9 @@ impl Default for RetryBudget {
 /// The longest that one try of a step may take: longer than all the calls that it makes, each cut off by its client.
 const TRY_SECONDS_MAX: u64 = 40;
 
+/// The longest that a step may be silent before its worker is taken for dead.
+const SILENCE_SECONDS_MAX: u64 = 15;
+
 /// A step with a budget: whatever still fails after it is parked.
 pub(crate) fn step(budget: RetryBudget) -> ActivityOptions {
     let policy = RetryPolicy::builder()
@@ -36,7 +39,7 @@ pub(crate) fn step(budget: RetryBudget) -> ActivityOptions {
         .maximum_interval(Duration::from_millis(budget.longest_pause_milliseconds.into()))
         .maximum_attempts(u32::from(budget.attempts.max(1)))
         .build();
-    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(TRY_SECONDS_MAX)).retry_policy(policy).build()
+    options(policy)
 }
 
 /// A write of our own that must happen before the workflow can go on: tried until the database answers, since a
@@ -47,5 +50,12 @@ pub(crate) fn own_write() -> ActivityOptions {
         .backoff_coefficient(2.0)
         .maximum_interval(Duration::from_secs(30))
         .build();
-    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(TRY_SECONDS_MAX)).retry_policy(policy).build()
+    options(policy)
+}
+
+fn options(policy: RetryPolicy) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(TRY_SECONDS_MAX))
+        .heartbeat_timeout(Duration::from_secs(SILENCE_SECONDS_MAX))
+        .retry_policy(policy)
+        .build()
 }

@@ -102,6 +102,8 @@ impl Scene {
             politically_exposed: ask.politically_exposed,
         };
         let plain = serde_json::to_vec(&applicant).expect("JSON");
+        let today = almaty_date(self.started_at);
+        let policy = nesie_storage::policy::set_on(&self.world.pool, today).await.expect("the limits of today");
         let new = NewApplication {
             id: self.id,
             submitted_by: "issuer|front",
@@ -117,7 +119,7 @@ impl Scene {
             phone_index: b"phone",
             ruleset: "2025-01-01",
             policy_version: "test",
-            policy_date: almaty_date(self.started_at),
+            policy: &policy,
             build: "test",
             valid_for_seconds: 864_000,
             received_at: self.started_at,

@@ -59,10 +59,12 @@ pub async fn parked_steps(
 ) -> Result<Vec<ParkedStep>, StorageError> {
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
-        "SELECT id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
-         FROM parked_steps
-         WHERE decision IS NULL AND ($1::timestamptz IS NULL OR (parked_at, id) > ($1, $2::uuid))
-         ORDER BY parked_at, id LIMIT $3",
+        // A step of an application that has ended waits for nobody, but for the notice of that end.
+        "SELECT p.id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+         FROM parked_steps AS p JOIN applications AS a ON a.id = p.application_id
+         WHERE decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client')
+           AND ($1::timestamptz IS NULL OR (parked_at, p.id) > ($1, $2::uuid))
+         ORDER BY parked_at, p.id LIMIT $3",
         after_at,
         after_id,
         limit,
@@ -124,9 +126,11 @@ pub async fn screening_matches(
 ) -> Result<Vec<ScreeningMatch>, StorageError> {
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
-        "SELECT id, application_id, occasion, matches, opened_at FROM screening_matches
-         WHERE decision IS NULL AND ($1::timestamptz IS NULL OR (opened_at, id) > ($1, $2::uuid))
-         ORDER BY opened_at, id LIMIT $3",
+        "SELECT m.id, application_id, occasion, matches, opened_at
+         FROM screening_matches AS m JOIN applications AS a ON a.id = m.application_id
+         WHERE decision IS NULL AND a.outcome IS NULL
+           AND ($1::timestamptz IS NULL OR (opened_at, m.id) > ($1, $2::uuid))
+         ORDER BY opened_at, m.id LIMIT $3",
         after_at,
         after_id,
         limit,

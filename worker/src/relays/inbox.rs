@@ -4,6 +4,7 @@
 use anyhow::Context as _;
 use nesie_storage::PgPool;
 use nesie_storage::inbox::{self, ToPassOn};
+use nesie_storage::money::{self, PaymentState};
 use nesie_workflows::origination::{LoanOrigination, workflow_id};
 use temporalio_client::WorkflowSignalOptions;
 use temporalio_client::errors::WorkflowInteractionError;
@@ -17,18 +18,23 @@ pub(super) async fn pass(pool: &PgPool, client: &Temporal) -> anyhow::Result<usi
     let mut transaction = pool.begin().await.context("begin")?;
     let rows = inbox::to_pass_on(&mut transaction, BATCH).await?;
     for row in &rows {
-        pass_on(client, row).await?;
+        pass_on(pool, client, row).await?;
         inbox::mark(&mut transaction, &row.provider, &row.event_id, nesie_platform::clock::now()).await?;
     }
     transaction.commit().await.context("commit")?;
     Ok(rows.len())
 }
 
-async fn pass_on(client: &Temporal, row: &ToPassOn) -> anyhow::Result<()> {
+async fn pass_on(pool: &PgPool, client: &Temporal, row: &ToPassOn) -> anyhow::Result<()> {
     let Some(application_id) = row.application_id else {
         tracing::warn!(provider = row.provider, event = row.event_id, "a callback names no application of ours");
         return Ok(());
     };
+    // Known already: a signal would only cost the workflow a task.
+    let payment = money::payment(pool, application_id).await?;
+    if payment.is_some_and(|payment| matches!(payment.state, PaymentState::Confirmed | PaymentState::Rejected)) {
+        return Ok(());
+    }
     let handle = client.get_workflow_handle::<LoanOrigination>(workflow_id(application_id));
     match handle.signal(LoanOrigination::payment_callback, (), WorkflowSignalOptions::default()).await {
         Ok(()) => Ok(()),

@@ -63,7 +63,7 @@ pub(crate) fn run(stack: &mut Stack, story: Option<&str>) -> Result<()> {
     let run = Run::begin(stack)?;
     let marks = Marks::of(&run.sandbox)?;
     let stories = prepare::stories(&book, run.number, &run.sandbox)?;
-    say(format_args!("run {:06}: {} applications, at most {AT_ONCE} at once", run.number, stories.len()));
+    say(format_args!("run {:06}, applications: {}, at most {AT_ONCE} at once", run.number, stories.len()));
     let driven = drive(stack, &run, &stories);
     // Also after a crash: a stack that stays up must not keep the faults of this run.
     let swept = run.desk.sweep(&run.sandbox);
@@ -115,7 +115,10 @@ fn drive(stack: &mut Stack, run: &Run, stories: &[Story]) -> Result<Vec<Told>> {
                     let end = story::tell(run, &stories[index], opened);
                     opened.store(true, Ordering::SeqCst);
                     let count = finished.fetch_add(1, Ordering::SeqCst) + 1;
-                    run.progress.tell(&stories[index].planned.name, format_args!("{end} ({count}/{})", stories.len()));
+                    if !run.signals.stopped() {
+                        let name = &stories[index].planned.name;
+                        run.progress.tell(name, format_args!("{end} ({count}/{})", stories.len()));
+                    }
                     locked(told).push((index, end));
                 }
             });

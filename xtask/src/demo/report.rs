@@ -63,7 +63,7 @@ pub(super) fn give(
     troubles.extend(never_met.iter().map(|fault| format!("a fault never met a call: {fault}")));
     troubles.extend(found.iter().map(Difference::to_string));
     if troubles.is_empty() {
-        say(format_args!("{} applications, each as the book says; no difference", stories.len()));
+        say(format_args!("applications: {}, each as the book says; no difference", stories.len()));
         return Ok(());
     }
     troubles.iter().for_each(|trouble| say(format_args!("TROUBLE {trouble}")));

@@ -23,23 +23,26 @@ const LISTS_MISSING: &str = "aml.lists_missing";
 #[derive(Default)]
 pub(super) struct Desk {
     files: Mutex<HashMap<String, File>>,
+    /// Faults in force, each with the story that it is for: some are there before their application is.
+    faults: Mutex<Vec<(usize, ProgrammedFault)>>,
 }
 
 #[derive(Default)]
 struct File {
     story: usize,
-    faults: Vec<ProgrammedFault>,
     operator_decided: u32,
     compliance_decided: u32,
     doomed: Option<String>,
 }
 
 /// A fault of this run.
-struct ProgrammedFault {
-    id: String,
-    what: String,
+pub(super) struct ProgrammedFault {
+    /// The sandbox's name for it.
+    pub(super) id: String,
+    /// For a message.
+    pub(super) what: String,
     /// Whether it ends by itself once it has met its calls.
-    counted: bool,
+    pub(super) counted: bool,
 }
 
 impl Desk {
@@ -48,10 +51,9 @@ impl Desk {
         locked(&self.files).entry(application_id.to_owned()).or_default().story = story;
     }
 
-    /// A fault that was programmed for it.
-    pub(super) fn keep_fault(&self, application_id: &str, id: String, what: String, counted: bool) {
-        let mut files = locked(&self.files);
-        files.entry(application_id.to_owned()).or_default().faults.push(ProgrammedFault { id, what, counted });
+    /// A fault that was programmed for a story.
+    pub(super) fn keep_fault(&self, story: usize, fault: ProgrammedFault) {
+        locked(&self.faults).push((story, fault));
     }
 
     /// Why the application cannot come to its expected end any more.
@@ -67,14 +69,22 @@ impl Desk {
     /// Ends the faults that are left, and gives those that never met what they were for.
     pub(super) fn sweep(&self, sandbox: &Sandbox) -> Result<Vec<String>> {
         let mut never_met = Vec::new();
-        for file in locked(&self.files).values_mut() {
-            for fault in file.faults.drain(..) {
-                if sandbox.remove_fault(&fault.id)? == Removed::WasInForce && fault.counted {
-                    never_met.push(fault.what);
-                }
+        for (_, fault) in locked(&self.faults).drain(..) {
+            if sandbox.remove_fault(&fault.id)? == Removed::WasInForce && fault.counted {
+                never_met.push(fault.what);
             }
         }
         Ok(never_met)
+    }
+
+    /// Ends the faults of one story: its providers are well again.
+    fn mend(&self, sandbox: &Sandbox, story: usize) -> Result<()> {
+        let mut faults = locked(&self.faults);
+        for (_, fault) in faults.iter().filter(|(of, _)| *of == story) {
+            sandbox.remove_fault(&fault.id)?;
+        }
+        faults.retain(|(of, _)| *of != story);
+        Ok(())
     }
 
     fn story_of(&self, application_id: &str) -> Option<usize> {
@@ -148,7 +158,7 @@ fn operate(run: &Run, story: &Story, application_id: &str, step_id: &str, step: 
             file.operator_decided > 1
         });
         anyhow::ensure!(!again, "parked at {name} ({code}) again after the operator's decision");
-        mend(run, application_id)?;
+        run.desk.mend(&run.sandbox, story.index)?;
         json!(plan.decision)
     };
     let body = json!({ "decision": decision, "reason": "демонстрация: поставщик проверен" });
@@ -160,12 +170,6 @@ fn operate(run: &Run, story: &Story, application_id: &str, step_id: &str, step: 
         }
         Answer::NotExpected(problem) => anyhow::bail!("the operator's decision on {name} was refused: {problem}"),
     }
-}
-
-/// The provider is well again.
-fn mend(run: &Run, application_id: &str) -> Result<()> {
-    let faults = run.desk.with(application_id, |file| std::mem::take(&mut file.faults));
-    faults.iter().try_for_each(|fault| run.sandbox.remove_fault(&fault.id).map(drop))
 }
 
 enum Decided {

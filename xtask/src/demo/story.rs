@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Run;
-use super::book::{Behaviour, MatchedBy, Method, PlannedFault};
+use super::book::{Behaviour, MatchedBy, Method};
 use super::front::Answer;
 use super::prepare::Story;
+use super::staff::ProgrammedFault;
 
 /// How long an application may take before the demonstration gives it up.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -132,34 +133,29 @@ impl Teller<'_> {
 
     fn submit(&mut self) -> Result<String> {
         let key = self.next_key();
-        let by_iin: Vec<(&PlannedFault, String)> = self.program(MatchedBy::Iin, &self.story.iin)?;
+        self.program(MatchedBy::Iin, &self.story.iin)?;
         let answer = self.run.client.act("POST", "/v1/applications", &key, &self.story.application())?;
         let Answer::Accepted(answer) = answer else { bail!("the application was answered 409") };
         let id = answer["id"].as_str().context("the answer to the application has no id")?.to_owned();
         self.run.desk.open(&id, self.story.index);
-        let by_application = self.program(MatchedBy::Application, &id)?;
-        for (fault, fault_id) in by_iin.into_iter().chain(by_application) {
-            let what = format!("{}: {} of {}", fault.fault["kind"], fault.operation, fault.provider);
-            self.run.desk.keep_fault(&id, fault_id, what, fault.times.is_some());
-        }
+        self.program(MatchedBy::Application, &id)?;
         self.told.id = Some(id.clone());
         self.run.progress.tell(&self.story.planned.name, format_args!("applied for {} ₸", self.story.planned.amount));
         Ok(id)
     }
 
-    fn program(&self, by: MatchedBy, value: &str) -> Result<Vec<(&PlannedFault, String)>> {
-        let matching = self.story.planned.faults.iter().filter(|fault| fault.matched_by == by);
-        matching
-            .map(|fault| {
-                let mut rule = json!({
-                    "provider": fault.provider, "operation": fault.operation,
-                    "fault": fault.fault, "times": fault.times,
-                });
-                let matcher = if by == MatchedBy::Iin { "iin" } else { "key_contains" };
-                rule[matcher] = value.into();
-                Ok((fault, self.run.sandbox.set_fault(&rule)?))
-            })
-            .collect()
+    fn program(&self, by: MatchedBy, value: &str) -> Result<()> {
+        for fault in self.story.planned.faults.iter().filter(|fault| fault.matched_by == by) {
+            let mut rule = json!({
+                "provider": fault.provider, "operation": fault.operation, "fault": fault.fault, "times": fault.times,
+            });
+            rule[if by == MatchedBy::Iin { "iin" } else { "key_contains" }] = value.into();
+            let id = self.run.sandbox.set_fault(&rule)?;
+            let name = &self.story.planned.name;
+            let what = format!("{name}: {} at {}/{}", fault.fault["kind"], fault.provider, fault.operation);
+            self.run.desk.keep_fault(self.story.index, ProgrammedFault { id, what, counted: fault.times.is_some() });
+        }
+        Ok(())
     }
 
     /// Does what is expected. Whether it was accepted; otherwise the application is read anew.

@@ -310,7 +310,7 @@ async fn store(
         phone_index: &app.protection.index("phone", parsed.applicant.phone.as_str()),
         ruleset: RULESET,
         policy_version: &version,
-        policy_date: crate::time::day(received_at),
+        policy: policies,
         build: nesie_platform::BUILD,
         valid_for_seconds: i64::try_from(parsed.valid_for_seconds).map_err(|error| internal(&error, "validity"))?,
         received_at,
