@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
-use nesie_domain::ids::{ContractId, DraftId};
+use nesie_domain::ids::{ApplicationId, ContractId, DraftId};
 use nesie_domain::person::Purpose;
 use nesie_domain::schedule::Schedule;
 use nesie_domain::term::Term;
@@ -54,9 +54,10 @@ pub(crate) async fn chosen(world: &World, subject: &Subject) -> Result<Chosen, F
     })
 }
 
-/// The contract's number: unique, and told without the database.
-pub(crate) fn number(subject: &Subject) -> String {
-    format!("N-{}", &subject.id().as_uuid().simple().to_string()[..12])
+/// The contract's number, and the loan's: unique, and told without the database. The whole id, since the beginning of
+/// one is only the millisecond in which the application was received.
+pub(crate) fn number(id: ApplicationId) -> String {
+    format!("N-{}", id.as_uuid().simple())
 }
 
 /// A fresh check of the voluntary refusal where policy wants one, then the frozen contract and its challenge.
@@ -100,7 +101,7 @@ async fn record(
     verdict: Verdict,
     challenge: Option<nesie_storage::agreement::identification::Challenge>,
 ) -> Result<Verdict, Failure> {
-    let number = number(subject);
+    let number = number(subject.id());
     let chosen = chosen(world, subject).await?;
     let destination = disbursement_method::confirmed(world, subject).await?.destination;
     let content = text(subject, &number, &chosen, &destination, input.at);
@@ -204,5 +205,18 @@ fn destination_ru(destination: &Destination) -> String {
         Destination::Merchant { merchant_id } => {
             format!("по заявлению Заемщика переводом продавцу товаров, работ, услуг (код {merchant_id})")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn applications_of_one_millisecond_have_contracts_of_their_own() {
+        let ids = ["01a2055b-9f1d-7000-8000-000000000001", "01a2055b-9f1d-7000-8000-000000000002"];
+        let [one, two] = ids.map(|id| number(ApplicationId::from_uuid(Uuid::parse_str(id).expect("an id"))));
+        assert_ne!(one, two);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), F
     let granted_on = almaty_date(confirmed_at);
     let subject = Subject::load(world, input.application_id).await?;
     let schedule = chosen(world, &subject).await?.schedule;
-    let loan_reference = number(&subject);
+    let loan_reference = number(subject.id());
     let new_loan = NewLoan {
         loan_reference: &loan_reference,
         application_id: subject.id(),

@@ -82,22 +82,13 @@ async fn store_draft(connection: &mut PgConnection, input: StepInput, quote: &Qu
         schedule: &json!(quote.schedule),
         sha256: &sha256(&quote.schedule.canonical_bytes()),
         annual_effective_rate: quote.effective_rate.map(AnnualEffectiveRate::percent),
-        breaches: &breaches(quote),
+        breaches: &json!(quote.breaches),
     };
     Ok(insert_draft(connection, input.application_id, &new, input.at).await?)
 }
 
 fn draft_id(id: ApplicationId, method: RepaymentMethod) -> DraftId {
     DraftId::from_uuid(derived_id(id, &format!("draft|{method}")))
-}
-
-/// Why a draft can not be chosen; a price that can not be told is such a reason too.
-fn breaches(quote: &Quote) -> Value {
-    if quote.effective_rate.is_none() {
-        return json!([{ "code": "effective_rate.not_computable", "message": "ГЭСВ не вычисляется" }]);
-    }
-    let breach = |breach: &nesie_domain::limits::LimitBreach| json!({ "code": breach.code(), "message": breach.message_ru(), "rule": breach.rule, "actual": breach.actual, "limit": breach.limit });
-    quote.breaches.iter().map(breach).collect()
 }
 
 fn details(id: ApplicationId, quotes: &[Quote], disclosures: &[Disclosure]) -> Value {

@@ -55,7 +55,7 @@ impl Recorded {
 
     /// Events and bytes in all.
     pub(crate) fn total(&self) -> Events {
-        Events { count: self.events.len(), bytes: self.events.iter().map(|event| event.encoded_len()).sum() }
+        Events { count: self.events.len(), bytes: self.events.iter().map(HistoryEvent::encoded_len).sum() }
     }
 
     /// Actions as Temporal Cloud bills them, as far as they stand in history: starts, tries of activities, timers,
@@ -142,14 +142,13 @@ mod tests {
     }
 
     fn scheduled(by: i64) -> HistoryEvent {
-        let mut attributes = ActivityTaskScheduledEventAttributes::default();
-        attributes.workflow_task_completed_event_id = by;
+        let attributes =
+            ActivityTaskScheduledEventAttributes { workflow_task_completed_event_id: by, ..Default::default() };
         event(EventType::ActivityTaskScheduled, Attributes::ActivityTaskScheduledEventAttributes(attributes))
     }
 
     fn started(attempt: i32) -> HistoryEvent {
-        let mut attributes = ActivityTaskStartedEventAttributes::default();
-        attributes.attempt = attempt;
+        let attributes = ActivityTaskStartedEventAttributes { attempt, ..Default::default() };
         event(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(attributes))
     }
 

@@ -49,7 +49,7 @@ fn throughput(settings: &Settings, results: &Results) -> String {
         format!("{} applications, {} in flight, {profile} build", ours.ended, settings.in_flight),
         format!("granted by bank transfer   {:.2} a second", ours.rate()),
         format!(
-            "bare workflow              {:.2} a second ({} activities, {} timers, {} updates)",
+            "bare workflow              {:.2} a second (activities: {}, timers: {}, updates: {})",
             bare.rate(),
             shape.activities(),
             shape.timers,

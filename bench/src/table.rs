@@ -15,7 +15,7 @@ impl Table {
 
     /// One more row, as wide as the heading.
     pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(Vec::from(cells));
     }
 
     /// The table as text: two spaces between columns, a rule below the heading, no spaces at the ends of lines.
