@@ -68,9 +68,9 @@ pub(crate) async fn record_schedule_choice(world: &World, input: ActInput) -> Re
     let submitted = Submitted::<ScheduleChoice>::load(world, input.application_id, input.submission_id).await?;
     let draft_id = submitted.body.draft_id;
     let (drafts, _) = views::agreement::schedules(&world.pool, input.application_id).await?;
-    let chosen = drafts.iter().find(|draft| {
-        draft.id == draft_id && draft.breaches == json!([]) && draft.annual_effective_rate.is_some()
-    });
+    let chosen = drafts
+        .iter()
+        .find(|draft| draft.id == draft_id && draft.breaches == json!([]) && draft.annual_effective_rate.is_some());
     let verdict = next(if chosen.is_some() {
         Stage::AwaitingDisbursementMethod { tries_left: tries(subject.policies.ownership_attempts_maximum()) }
     } else {
