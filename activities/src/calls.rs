@@ -75,17 +75,38 @@ impl Call {
         world: &World,
         exchange: impl Future<Output = Result<Answer<T>, ProviderError>>,
     ) -> Result<Result<Answered<T>, ProviderError>, Failure> {
-        let attempt = {
-            let mut connection = world.pool.acquire().await.during("provider_calls.begin")?;
-            evidence::begin_call(&mut connection, &self.row()).await?
-        };
+        self.begin(world).await?.end(world, exchange).await
+    }
+
+    /// Notes that the call is about to be made.
+    pub(crate) async fn begin(self, world: &World) -> Result<Begun, Failure> {
+        let mut connection = world.pool.acquire().await.during("provider_calls.begin")?;
+        let attempt = evidence::begin_call(&mut connection, &self.row()).await?;
+        Ok(Begun { call: self, attempt })
+    }
+}
+
+/// A call that is noted and about to be made.
+pub(crate) struct Begun {
+    call: Call,
+    attempt: i32,
+}
+
+impl Begun {
+    /// Makes the call, and notes how it ended where no answer came.
+    pub(crate) async fn end<T>(
+        self,
+        world: &World,
+        exchange: impl Future<Output = Result<Answer<T>, ProviderError>>,
+    ) -> Result<Result<Answered<T>, ProviderError>, Failure> {
+        let Self { call, attempt } = self;
         match exchange.await {
             Ok(Answer { value, raw, content_type }) => {
-                Ok(Ok(Answered { value, received: Received { call: self, attempt, raw, content_type } }))
+                Ok(Ok(Answered { value, received: Received { call, attempt, raw, content_type } }))
             }
             Err(error) => {
                 let mut connection = world.pool.acquire().await.during("provider_calls.end")?;
-                evidence::end_call(&mut connection, &self.row(), attempt, error.kind.code()).await?;
+                evidence::end_call(&mut connection, &call.row(), attempt, error.kind.code()).await?;
                 Ok(Err(error))
             }
         }

@@ -51,7 +51,7 @@ pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Resu
     Ok(verdict)
 }
 
-/// Asks the bureau for a report on the client. The same occasion on the same day is the same request.
+/// Asks the bureau for a report on the client. The same occasion at the same instant is the same request.
 pub(crate) async fn report(
     world: &World,
     subject: &Subject,
@@ -59,9 +59,9 @@ pub(crate) async fn report(
     occasion: &'static str,
     at: DateTime<Utc>,
 ) -> Result<Answered<CreditReport>, Failure> {
-    // The bureau answers a request for ever with the report of its first day; a step that is retried after days in
-    // parking needs today's.
-    let intent = format!("{occasion}:{}", almaty_date(at));
+    // The bureau answers a request for ever with its first report. Temporal's own retries of a step keep its instant and
+    // repeat the request; a step that is taken again after parking has a new one, and needs what is true then.
+    let intent = format!("{occasion}:{}", at.timestamp_millis());
     let call = Call::new(subject.id(), step, ("bureau", "report"), intent, at).after_undetermined(world).await?;
     let key = call.key.clone();
     let answered = call.make(world, world.providers.bureau.report(&key, &subject.applicant.iin)).await?;
@@ -124,19 +124,20 @@ fn judge(
     }
 }
 
-/// What the new loan would add a month: an annuity's payment; for a term in days all that is payable, spread over its
+/// What the new loan would add a month: all that is payable, spread over its months, by the method by which that is
+/// most; so whichever method is chosen, the burden is no higher than was judged (docs/decisions/0010). A term in days has
 /// months of thirty days, the last one begun counting whole.
 fn new_monthly_payment(subject: &Subject, at: DateTime<Utc>) -> Result<Money, Failure> {
-    let inconsistent = || Failure::park("application.inconsistent");
-    let schedule =
-        Schedule::draft(RepaymentMethod::Annuity, subject.amount, subject.rate, subject.term, almaty_date(at))
-            .map_err(|_| inconsistent())?;
-    match subject.term {
-        Term::Months(_) => Ok(schedule.instalments.first().ok_or_else(inconsistent)?.total),
-        Term::Days(days) => {
-            let months = i64::from(days.div_ceil(30)).max(1);
-            let payable = schedule.total_payable().tiyn();
-            Ok(Money::from_tiyn(payable / months + i64::from(payable % months > 0)))
-        }
+    let months = match subject.term {
+        Term::Months(months) => i64::from(months),
+        Term::Days(days) => i64::from(days.div_ceil(30)),
+    };
+    let mut most = 0;
+    for method in RepaymentMethod::ALL {
+        let schedule = Schedule::draft(*method, subject.amount, subject.rate, subject.term, almaty_date(at))
+            .map_err(|_| Failure::park("application.inconsistent"))?;
+        let payable = schedule.total_payable().tiyn();
+        most = most.max(payable / months + i64::from(payable % months > 0));
     }
+    Ok(Money::from_tiyn(most))
 }

@@ -1,6 +1,7 @@
 //! Money reserved under our own reference, and checked once more just before it moves (paras 9, 10;
 //! design invariant 6). Never calls for a transfer: that is `transfer.rs`.
 
+use chrono::TimeDelta;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::PaymentReference;
 use nesie_domain::screening::{ListedPerson, Match, ScreeningResult};
@@ -14,17 +15,21 @@ use nesie_workflows::contract::{Screening, StepInput, Verdict};
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::calls::Call;
+use crate::calls::{Answered, Call};
 use crate::credit;
-use crate::disbursement_method::{Confirmed, check, confirmed};
+use crate::disbursement_method::{Checked, Confirmed, check, confirmed};
 use crate::failure::Failure;
 use crate::identification::{CONTRACT, PAYMENT as PAYMENT_PURPOSE, bound_to};
+use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
 use crate::screening::{ASSESSMENT, PAYMENT, due_diligence, ground_of, lists_json, recorded, search};
 use crate::signing::frozen;
 use crate::subject::Subject;
 
 const STEP: &str = "reserve_and_check";
+
+/// How long the checks before a payment hold.
+const CHECKS_HOLD: TimeDelta = TimeDelta::minutes(10);
 
 /// Reserves under our own reference, then checks voluntary refusal, lists and ownership once more.
 pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result<Verdict, Failure> {
@@ -34,19 +39,9 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
     let subject = Subject::load(world, input.application_id).await?;
     let confirmed = confirmed(world, &subject).await?;
     reserve(world, &subject, &confirmed, input).await?;
-    let call = |operation| Call::new(subject.id(), STEP, operation, "ownership", input.at);
-    let (report, owned) = futures::join!(
-        credit::report(world, &subject, STEP, "payment", input.at),
-        check(world, &subject, &confirmed.destination, confirmed.profile, call)
-    );
-    let (report, owned) = (report?, owned?);
-    let lists = search_again(world, &subject).await?;
-    let verdict = match &lists {
-        _ if credit::has_voluntary_refusal(&report.value) => refuse(RefusalGround::VoluntaryRefusal),
-        Some((Screening::Refuse { ground }, ..)) => refuse(*ground),
-        _ if !owned.confirmed => refuse(RefusalGround::OwnershipNotConfirmed),
-        _ => next(Stage::Disbursing),
-    };
+    let checks = check_again(world, &subject, &confirmed, STEP, input).await?;
+    let verdict = checks.objection().map_or_else(|| next(Stage::Disbursing), refuse);
+    let Checks { report, owned, lists } = checks;
     let shown = match verdict {
         // The timeline is the client's too: it does not say that a list was the ground.
         Verdict::Refuse { ground } if ground.is_confidential() => json!({ "verdict": "refuse" }),
@@ -75,6 +70,75 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
     }
     pool::commit(transaction).await?;
     Ok(verdict)
+}
+
+/// Why money that is reserved must not be called for after all. Checks that are older than [`CHECKS_HOLD`] are made anew:
+/// a transfer may be called for days after it was reserved, when a step was parked or no worker ran.
+pub(crate) async fn objection(
+    world: &World,
+    subject: &Subject,
+    confirmed: &Confirmed,
+    step: &'static str,
+    input: StepInput,
+) -> Result<Option<RefusalGround>, Failure> {
+    let checked = reports::get(&world.pool, subject.id(), "payment").await?;
+    let checked = checked.ok_or_else(|| Failure::park("payment.unchecked"))?;
+    if input.at - checked.received_at <= CHECKS_HOLD {
+        return Ok(None);
+    }
+    let checks = check_again(world, subject, confirmed, step, input).await?;
+    let objection = checks.objection();
+    let key = format!("{step}:checked:{}", input.at.timestamp_millis());
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: &key,
+        kind: "payment_checked_again",
+        details: json!({ "report_id": checks.report.value.report_id, "check_id": checks.owned.check_id, "holds": objection.is_none() }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin(fact).await? {
+        checks.report.received.keep(world, &mut transaction).await?;
+        checks.owned.received.keep(world, &mut transaction).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(objection)
+}
+
+/// What is asked just before money moves: bureau, lists, ownership.
+struct Checks {
+    report: Answered<CreditReport>,
+    owned: Checked,
+    lists: Option<Searched>,
+}
+
+impl Checks {
+    /// The first of the grounds that stand against the payment.
+    fn objection(&self) -> Option<RefusalGround> {
+        match &self.lists {
+            _ if credit::has_voluntary_refusal(&self.report.value) => Some(RefusalGround::VoluntaryRefusal),
+            Some((Screening::Refuse { ground }, ..)) => Some(*ground),
+            _ if !self.owned.confirmed => Some(RefusalGround::OwnershipNotConfirmed),
+            _ => None,
+        }
+    }
+}
+
+async fn check_again(
+    world: &World,
+    subject: &Subject,
+    confirmed: &Confirmed,
+    step: &'static str,
+    input: StepInput,
+) -> Result<Checks, Failure> {
+    let call = |operation| Call::new(subject.id(), step, operation, "ownership", input.at);
+    let (report, owned) = futures::join!(
+        credit::report(world, subject, step, "payment", input.at),
+        check(world, subject, &confirmed.destination, confirmed.profile, call)
+    );
+    Ok(Checks { report: report?, owned: owned?, lists: search_again(world, subject).await? })
 }
 
 /// What was decided before. A list's ground stands in due diligence only.

@@ -13,9 +13,10 @@ use nesie_workflows::contract::{StepInput, Transfer};
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::calls::{Call, Received};
-use crate::disbursement_method::{confirmed, profile};
+use crate::calls::{Begun, Call, Received};
+use crate::disbursement_method::{Confirmed, confirmed, profile};
 use crate::failure::Failure;
+use crate::payment::objection;
 use crate::providers::payments::{Destination, KnownTransfer, StatusReply, TransferReply, TransferState};
 use crate::providers::{Answer, ProviderErrorKind};
 use crate::record::StepFact;
@@ -31,12 +32,35 @@ pub(crate) async fn transfer_money(world: &World, input: StepInput) -> Result<Tr
         PaymentState::Confirmed => Ok(Transfer::Confirmed),
         PaymentState::Rejected => Ok(Transfer::Rejected),
         PaymentState::Released => Err(Failure::park("payment.released")),
-        PaymentState::Reserved => {
-            mark_sent(world, &payment, input).await?;
-            send(world, &payment, input).await
-        }
+        PaymentState::Reserved => send_first(world, &payment, input).await,
         PaymentState::Sent | PaymentState::Unknown => ask_first(world, &payment, input).await,
     }
+}
+
+/// The first call. Everything that can fail without it is done before *sent* is committed, since a payment that is *sent*
+/// and was not is a dead end at a provider that does not deduplicate.
+async fn send_first(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
+    let subject = Subject::load(world, input.application_id).await?;
+    let confirmed = confirmed(world, &subject).await?;
+    if let Some(ground) = objection(world, &subject, &confirmed, STEP, input).await? {
+        return Ok(Transfer::Stopped { ground });
+    }
+    let begun = call(payment, input, "transfer").begin(world).await?;
+    mark_sent(world, payment, input).await?;
+    send(world, payment, &subject, &confirmed, begun, input).await
+}
+
+/// A second call under the same reference, at a provider that promises deduplication and does not know the first. What
+/// was checked before must still hold; where it does not, a person decides, since the first call may yet be on its way.
+async fn send_again(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
+    let subject = Subject::load(world, input.application_id).await?;
+    let confirmed = confirmed(world, &subject).await?;
+    if objection(world, &subject, &confirmed, STEP, input).await?.is_some() {
+        mark_unknown(world, input).await?;
+        return Err(Failure::park("payment.no_longer_permitted").unsafe_to_retry());
+    }
+    let begun = call(payment, input, "transfer").begin(world).await?;
+    send(world, payment, &subject, &confirmed, begun, input).await
 }
 
 /// *Sent* means that the provider may have been called: committed before it is.
@@ -49,9 +73,14 @@ async fn mark_sent(world: &World, payment: &Payment, input: StepInput) -> Result
 }
 
 /// Calls for the transfer. Whatever is not a readable answer leaves the payment *unknown*.
-async fn send(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
-    let subject = Subject::load(world, input.application_id).await?;
-    let confirmed = confirmed(world, &subject).await?;
+async fn send(
+    world: &World,
+    payment: &Payment,
+    subject: &Subject,
+    confirmed: &Confirmed,
+    begun: Begun,
+    input: StepInput,
+) -> Result<Transfer, Failure> {
     let holder = &subject.applicant.iin;
     let destination = match &confirmed.destination {
         bodies::Destination::Account { iban } => Destination::Account { iban, holder },
@@ -68,7 +97,7 @@ async fn send(world: &World, payment: &Payment, input: StepInput) -> Result<Tran
             TransferReply::Unknown { cause } => Err(cause),
         }
     };
-    match call(payment, input, "transfer").attempt(world, exchange).await? {
+    match begun.end(world, exchange).await? {
         Ok(answered) => apply(world, payment, answered.value, &answered.received, input).await,
         // Certainly nothing was done, and the same request would be refused again.
         Err(error) if error.kind == ProviderErrorKind::Malformed => Err(error.into()),
@@ -99,7 +128,7 @@ async fn ask_first(world: &World, payment: &Payment, input: StepInput) -> Result
         StatusReply::NotFound => {
             keep(world, &answered.received).await?;
             if profile.promises_deduplication() {
-                return send(world, payment, input).await;
+                return send_again(world, payment, input).await;
             }
             mark_unknown(world, input).await?;
             Err(Failure::park("payment.not_found_without_deduplication").of("payments").unsafe_to_retry())

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
 use nesie_domain::ids::{ApplicationId, SubmissionId};
-use nesie_platform::protection::sha256;
 use nesie_storage::applications::{self, Application};
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
 use nesie_storage::submissions::{self, NewSubmission};
+use nesie_storage::views::open_work;
 use nesie_storage::{PgConnection, audit, bodies, locks, pool};
 use nesie_workflows::origination::{Act, What};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -61,7 +63,13 @@ pub(crate) enum Opened<'a> {
     Pending(Box<Pending<'a>>),
 }
 
-/// Recognises an act: whose application, and whether its key has an answer. Stores nothing.
+/// The keyed hash of a body: a plain one would tell bodies that can be guessed, such as a person's number.
+pub(crate) fn body_hash(app: &App, body: &[u8]) -> [u8; 32] {
+    app.protection.index("body", &nesie_domain::hash::sha256_hex(body))
+}
+
+/// Recognises an act of the client: the application must be the caller's own, whatever other roles the caller has.
+/// Whether its key has an answer. Stores nothing.
 pub(crate) async fn open<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -70,8 +78,32 @@ pub(crate) async fn open<'a>(
     id: ApplicationId,
     body: &[u8],
 ) -> Result<Opened<'a>, Problem> {
+    let application = own(app, caller, &route, id).await?;
+    recognise(app, caller, key, route, application, body).await
+}
+
+/// Recognises a decision of staff, on anybody's application. Stores nothing.
+pub(crate) async fn open_for_staff<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    key: &'a IdempotencyKey,
+    route: String,
+    id: ApplicationId,
+    body: &[u8],
+) -> Result<Opened<'a>, Problem> {
     let application = visible(app, caller, &route, id).await?;
-    let body_sha256 = sha256(body);
+    recognise(app, caller, key, route, application, body).await
+}
+
+async fn recognise<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    key: &'a IdempotencyKey,
+    route: String,
+    application: Application,
+    body: &[u8],
+) -> Result<Opened<'a>, Problem> {
+    let body_sha256 = body_hash(app, body);
     let request = RequestKey { subject: &caller.actor, route: &route, key: &key.0 };
     match idempotency::find(&app.pool, &request, &body_sha256).await? {
         Some(Claim::Finished(answer)) => Ok(Opened::Answered(give(answer))),
@@ -93,13 +125,26 @@ pub(crate) async fn visible(
     if caller.is_staff() || application.submitted_by == caller.actor {
         return Ok(application);
     }
+    Err(not_the_submitter(app, caller, action, id).await?)
+}
+
+/// The application, if the caller submitted it: a role of staff lets read, never act in a client's name.
+async fn own(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Result<Application, Problem> {
+    let Some(application) = applications::get(&app.pool, id).await? else { return Err(Problem::NotFound) };
+    if application.submitted_by == caller.actor {
+        return Ok(application);
+    }
+    Err(not_the_submitter(app, caller, action, id).await?)
+}
+
+async fn not_the_submitter(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Result<Problem, Problem> {
     let object = audit::application_object(id);
     audit::record_denial(
         &app.pool,
         &entry(caller, &caller.role_names(), action, &object, "not_the_submitter", json!({})),
     )
     .await?;
-    Err(Problem::NotFound)
+    Ok(Problem::NotFound)
 }
 
 impl Pending<'_> {
@@ -115,15 +160,19 @@ impl Pending<'_> {
             Stored::Answered(answer) => return Ok(give(answer)),
             Stored::Submission(id) => id,
         };
-        let mutex = self.app.locks.of(self.application.id);
-        let turn = tokio::time::timeout(TURN_WITHIN, mutex.lock()).await;
-        let _turn = turn.map_err(|_elapsed| Problem::NotKnownToBeDone)?;
+        let turn = self.app.turns.take(self.application.id, TURN_WITHIN).await;
+        let _turn = turn.ok_or(Problem::NotKnownToBeDone)?;
         // Other processes of the API keep the turn by the same lock of the database, until this transaction's end.
         let mut transaction = pool::begin(&self.app.pool).await?;
         locks::application(&mut transaction, self.application.id).await?;
+        // Whoever had the turn before may have been this request's repeat.
+        let known = idempotency::find_in(&mut transaction, &self.request(), &self.body_sha256).await?;
+        if let Some(Claim::Finished(answer)) = known {
+            return Ok(give(answer));
+        }
         let sent = self.app.workflows.send(self.application.id, Act { submission_id, what }, self.update_id()).await;
         let answer = match sent {
-            Sent::Accepted => self.accepted(submission_id),
+            Sent::Accepted => self.accepted(&mut transaction, submission_id, what, reason).await?,
             Sent::Refused(expected) => self.refused(&mut transaction, what, expected.into()).await?,
             Sent::Gone => self.closed(&mut transaction, what).await?,
             Sent::NotKnown => return Err(Problem::NotKnownToBeDone),
@@ -152,7 +201,7 @@ impl Pending<'_> {
             application_id: self.application.id,
             act,
             body_sealed: &self.app.protection.seal(&bodies::submission_place(id), submission),
-            body_sha256: &sha256(submission),
+            body_sha256: &body_hash(self.app, submission),
             submitted_by: &self.caller.actor,
             received_at,
         };
@@ -160,22 +209,35 @@ impl Pending<'_> {
         let object = audit::application_object(self.application.id);
         let roles = self.caller.role_names();
         let details = json!({ "submission_id": id });
-        let entry = audit::Entry {
-            occurred_at: received_at,
-            ..entry(self.caller, &roles, act.as_str(), &object, reason, details)
-        };
+        // That it came, no more: the guard has not been asked yet.
+        let action = format!("received:{}", act.as_str());
+        let entry =
+            audit::Entry { occurred_at: received_at, ..entry(self.caller, &roles, &action, &object, reason, details) };
         audit::record(&mut transaction, &entry).await?;
         pool::commit(transaction).await?;
         Ok(Stored::Submission(id))
     }
 
-    fn accepted(&self, submission_id: SubmissionId) -> StoredAnswer {
+    /// The guard let the act pass: now it is audited as allowed, in one transaction with its answer.
+    async fn accepted(
+        &self,
+        connection: &mut PgConnection,
+        submission_id: SubmissionId,
+        what: What,
+        reason: &str,
+    ) -> Result<StoredAnswer, Problem> {
+        let act = Act { submission_id, what }.kind();
+        let object = audit::application_object(self.application.id);
+        let roles = self.caller.role_names();
+        let details = json!({ "submission_id": submission_id });
+        audit::record(connection, &entry(self.caller, &roles, act.as_str(), &object, reason, details)).await?;
         let links = view::links(self.application.id);
         let body = json!({ "status": "accepted", "submission_id": submission_id, "links": links });
-        StoredAnswer { status: i32::from(StatusCode::OK.as_u16()), body }
+        Ok(StoredAnswer { status: i32::from(StatusCode::OK.as_u16()), body })
     }
 
-    /// A refusal is audited as a denial, with what was expected instead.
+    /// A refusal is audited as a denial, with what was expected instead: the workflow's word, or, for staff, the decision
+    /// on a parked step that it waits for.
     async fn refused(
         &self,
         connection: &mut PgConnection,
@@ -183,18 +245,24 @@ impl Pending<'_> {
         expected: view::ExpectedNow,
     ) -> Result<StoredAnswer, Problem> {
         let act = Act { submission_id: SubmissionId::from_uuid(Uuid::nil()), what }.kind();
-        let details = json!({ "expected": expected.act });
+        let open = open_work::parked_steps_of(&mut *connection, self.application.id).await?;
+        let parked = view::parked::after_refusal(&open, what).filter(|_| self.caller.is_staff());
+        let details = json!({ "expected": parked.map_or(expected.act, |_| Some(ActKind::DecideParkedStep)) });
+        let expected = parked.map_or_else(
+            || view::expected(self.application.id, expected, self.caller.sees_aml()),
+            view::parked::expected,
+        );
         let object = audit::application_object(self.application.id);
         let roles = self.caller.role_names();
         let entry = entry(self.caller, &roles, act.as_str(), &object, "act_not_expected", details);
         audit::record_denial_in(connection, &entry).await?;
-        let problem = Problem::ActNotExpected(view::expected(self.application.id, expected, self.caller.sees_aml()));
+        let problem = Problem::ActNotExpected(expected);
         Ok(StoredAnswer { status: i32::from(problem.status().as_u16()), body: problem.body() })
     }
 
     /// The workflow is closed, or not there yet: PostgreSQL says which.
     async fn closed(&self, connection: &mut PgConnection, what: What) -> Result<StoredAnswer, Problem> {
-        let now = applications::get(&self.app.pool, self.application.id).await?.ok_or(Problem::Internal)?;
+        let now = applications::get(&mut *connection, self.application.id).await?.ok_or(Problem::Internal)?;
         if now.outcome.is_none() {
             return Err(Problem::NotKnownToBeDone);
         }
@@ -239,20 +307,45 @@ pub(crate) fn entry<'a>(
     }
 }
 
-/// One lock an application within this process, so that waiting acts hold no connection.
-#[derive(Default)]
-pub(crate) struct ApplicationLocks(std::sync::Mutex<HashMap<ApplicationId, Weak<tokio::sync::Mutex<()>>>>);
+/// Whose turn it is within this process: one act an application, and of all together only so many that their
+/// connections, each held while a worker is awaited, leave most of the pool to everybody else. Whoever waits holds none.
+pub(crate) struct Turns {
+    applications: std::sync::Mutex<HashMap<ApplicationId, Weak<Mutex<()>>>>,
+    places: Arc<Semaphore>,
+}
 
-impl ApplicationLocks {
-    fn of(&self, id: ApplicationId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+/// A turn; it ends when this is dropped.
+pub(crate) struct Turn {
+    _application: OwnedMutexGuard<()>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Turns {
+    /// Turns over a pool of that many connections.
+    pub(crate) fn within(connections: u32) -> Self {
+        let places = usize::try_from(connections / 3).unwrap_or(usize::MAX).clamp(2, Semaphore::MAX_PERMITS);
+        Self { applications: std::sync::Mutex::default(), places: Arc::new(Semaphore::new(places)) }
+    }
+
+    /// Waits for a turn; `None` when it did not come in time.
+    async fn take(&self, id: ApplicationId, within: Duration) -> Option<Turn> {
+        let taken = async {
+            let application = self.of(id).lock_owned().await;
+            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+            Some(Turn { _application: application, _place: place })
+        };
+        tokio::time::timeout(within, taken).await.ok().flatten()
+    }
+
+    fn of(&self, id: ApplicationId) -> Arc<Mutex<()>> {
+        let mut locks = self.applications.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = locks.get(&id).and_then(Weak::upgrade) {
             return lock;
         }
         if locks.len() >= 1024 {
             locks.retain(|_, lock| lock.strong_count() > 0);
         }
-        let lock = Arc::new(tokio::sync::Mutex::new(()));
+        let lock = Arc::new(Mutex::new(()));
         locks.insert(id, Arc::downgrade(&lock));
         lock
     }
@@ -262,16 +355,38 @@ impl ApplicationLocks {
 mod tests {
     use super::*;
 
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn application(number: u128) -> ApplicationId {
+        ApplicationId::from_uuid(Uuid::from_u128(number))
+    }
+
     #[test]
     fn one_application_has_one_lock_while_it_is_held_and_locks_do_not_pile_up() {
-        let locks = ApplicationLocks::default();
-        let id = ApplicationId::from_uuid(Uuid::from_u128(1));
-        let first = locks.of(id);
-        assert!(Arc::ptr_eq(&first, &locks.of(id)));
+        let turns = Turns::within(24);
+        let first = turns.of(application(1));
+        assert!(Arc::ptr_eq(&first, &turns.of(application(1))));
         for number in 2..5000 {
-            drop(locks.of(ApplicationId::from_uuid(Uuid::from_u128(number))));
+            drop(turns.of(application(number)));
         }
-        assert!(Arc::ptr_eq(&first, &locks.of(id)), "a held lock stays");
-        assert!(locks.0.lock().expect("not poisoned").len() <= 1024);
+        assert!(Arc::ptr_eq(&first, &turns.of(application(1))), "a held lock stays");
+        assert!(turns.applications.lock().expect("not poisoned").len() <= 1024);
+    }
+
+    #[tokio::test]
+    async fn acts_take_turns_and_all_together_a_third_of_the_pool() {
+        for (connections, places) in [(24, 8), (9, 3), (2, 2), (0, 2)] {
+            assert_eq!(Turns::within(connections).places.available_permits(), places, "{connections}");
+        }
+        let turns = Turns::within(6);
+        let first = turns.take(application(1), LONG).await.expect("the first one's turn");
+        assert!(turns.take(application(1), SHORT).await.is_none(), "one act an application");
+        let second = turns.take(application(2), LONG).await.expect("another application's turn");
+        assert!(turns.take(application(3), SHORT).await.is_none(), "no place is left");
+        drop(first);
+        let third = turns.take(application(3), LONG).await.expect("a place came free");
+        drop((second, third));
+        assert_eq!(turns.places.available_permits(), 2);
     }
 }

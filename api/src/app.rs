@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 
-use crate::acts::ApplicationLocks;
+use crate::acts::Turns;
 use crate::auth::Keys;
 use crate::cli::CallbackSecret;
 use crate::temporal::Workflows;
@@ -22,7 +22,7 @@ pub struct Parts {
     pub(crate) protection: Protection,
     pub(crate) keys: Keys,
     pub(crate) workflows: Workflows,
-    pub(crate) locks: ApplicationLocks,
+    pub(crate) turns: Turns,
     pub(crate) callback_secret: CallbackSecret,
 }
 
@@ -47,11 +47,11 @@ impl App {
     #[must_use]
     pub fn new(settings: AppSettings) -> Self {
         Self(Arc::new(Parts {
+            turns: Turns::within(settings.pool.options().get_max_connections()),
             pool: settings.pool,
             protection: settings.protection,
             keys: Keys::new(settings.http, settings.oidc_issuer, settings.oidc_jwks_url),
             workflows: Workflows::default(),
-            locks: ApplicationLocks::default(),
             callback_secret: settings.callback_secret,
         }))
     }

@@ -3,9 +3,12 @@
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, PathItem, Ref, ResponseBuilder};
+use utoipa::openapi::{Components, Content, ContentBuilder, PathItem, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::problem::{FieldError, ProblemDocument};
+
+/// The media type of problems (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
 
 /// The document's head.
 #[derive(OpenApi)]
@@ -51,19 +54,62 @@ pub(crate) fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
             } else {
                 &[("401", "Нет действующего токена"), ("403", "Роли токена не позволяют"), ("default", "Ошибка")]
             };
+            let responses = &mut operation.responses.responses;
             for (status, description) in common {
-                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                let response = ResponseBuilder::new()
-                    .description(*description)
-                    .content("application/problem+json", content)
-                    .build();
-                operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| response.into());
+                let response = ResponseBuilder::new().description(*description).content(PROBLEM, problem()).build();
+                responses.entry((*status).to_owned()).or_insert_with(|| response.into());
+            }
+            for (_, response) in responses.iter_mut().filter(|(status, _)| !status.starts_with('2')) {
+                say_what_a_problem_is(response);
             }
         }
     }
     document
 }
 
+/// A handler names a problem by its media type alone; its shape is the same everywhere.
+fn say_what_a_problem_is(response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    if let Some(RefOr::T(content)) = response.content.get_mut(PROBLEM)
+        && content.schema.is_none()
+    {
+        *content = problem();
+    }
+}
+
+fn problem() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build()
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    #[test]
+    fn every_answer_but_a_success_is_a_problem_of_one_shape() {
+        let document = serde_json::to_value(super::document()).expect("JSON");
+        assert!(document["components"]["schemas"]["Problem"]["properties"]["code"].is_object());
+        let members = |value: &Value| value.as_object().expect("an object").clone();
+        let mut seen = 0;
+        for (path, item) in members(&document["paths"]) {
+            // Beside its operations an item may have members of its own, which answer nothing.
+            for (method, operation) in members(&item).into_iter().filter(|(_, member)| member["responses"].is_object())
+            {
+                for (status, response) in members(&operation["responses"]) {
+                    if status.starts_with('2') {
+                        continue;
+                    }
+                    let schema = json!({ "$ref": "#/components/schemas/Problem" });
+                    let expected = json!({ "application/problem+json": { "schema": schema } });
+                    assert_eq!(response["content"], expected, "{method} {path} {status}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 40, "{seen}");
+    }
 }

@@ -77,11 +77,16 @@ impl Fields {
     /// A text that may be absent or null.
     pub(crate) fn optional_text(&mut self, pointer: &str) -> Option<String> {
         let value = self.value(pointer)?;
-        let text = value.as_str().map(str::to_owned);
-        if text.is_none() {
+        let Some(text) = value.as_str().map(str::to_owned) else {
             self.refuse(pointer, "type.string", "Значение должно быть строкой");
+            return None;
+        };
+        // PostgreSQL stores it neither in text nor in jsonb.
+        if text.contains('\0') {
+            self.refuse(pointer, "text.nul", "Текст не может содержать знак U+0000");
+            return None;
         }
-        text
+        Some(text)
     }
 
     /// A text that must be there and that `parse` understands.
@@ -175,13 +180,21 @@ impl Fields {
     }
 
     fn read_date(&mut self, pointer: &str, text: &str) -> Option<NaiveDate> {
-        // The format alone would accept shorter forms such as 2026-1-5.
-        let date = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
+        let date = if is_date_form(text) { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
         if date.is_none() {
             self.refuse(pointer, "date.format", "Дата записывается как ГГГГ-ММ-ДД");
         }
         date
     }
+}
+
+/// Whether a text has the form 0000-00-00; the parser alone would take signs, blanks and shorter parts as well.
+fn is_date_form(text: &str) -> bool {
+    text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
 }
 
 /// A field is known when it was asked for, or when something below it was.
@@ -290,6 +303,31 @@ mod tests {
             codes(fields.finish(Some(())).expect_err("refused")),
             [("/list/1/more".to_owned(), "unknown_field".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_date_is_ten_characters_of_digits_and_hyphens() {
+        for (text, good) in [
+            ("2026-01-05", true),
+            ("+2026-1-05", false),
+            (" 2026-1-05", false),
+            ("+26-001-05", false),
+            ("2026- 1-05", false),
+            ("2026-02-30", false),
+            ("2026/01/05", false),
+        ] {
+            let body = json!({"day": text});
+            let mut fields = Fields::read(body.to_string().as_bytes()).expect("an object");
+            assert_eq!(fields.date("/day").is_some(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_may_hold_what_postgresql_cannot_store() {
+        let mut fields = Fields::read(br#"{"a": "x\u0000", "b": "\u0000"}"#).expect("an object");
+        assert_eq!((fields.text("/a"), fields.optional_text("/b")), (None, None));
+        let expected = ["/a", "/b"].map(|pointer| (pointer.to_owned(), "text.nul".to_owned()));
+        assert_eq!(codes(fields.finish(Some(())).expect_err("refused")), expected);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! What a caller sees of an application: stage, outcome, what is expected next and where. One place that keeps from
 //! whoever is not compliance that an AML list is why something happened (AML law art. 11).
 
+pub(crate) mod parked;
+mod story;
+
 use nesie_domain::act::{ActKind, Party};
-use nesie_domain::application::{Expected, Outcome, RefusalGround, Stage};
+use nesie_domain::application::{Expected, Outcome, Stage};
 use nesie_domain::ids::ApplicationId;
 use nesie_domain::money::Money;
 use nesie_domain::rate::Rate;
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+pub(crate) use story::fact;
 
 use crate::problem::Problem;
 
@@ -89,37 +94,13 @@ fn endpoint(id: ApplicationId, act: ActKind) -> Option<(&'static str, String)> {
     }
 }
 
-/// One fact of the story, or nothing where it would tell of an AML list.
-pub(crate) fn fact(kind: &str, mut details: Value, sees_aml: bool) -> Option<Value> {
-    if !sees_aml {
-        if ["screen", "due_diligence", "aml"].iter().any(|confidential| kind.contains(confidential)) {
-            return None;
-        }
-        neutralise(&mut details);
-    }
-    Some(details)
-}
-
-/// Replaces confidential grounds, and a wait for compliance, wherever they stand in the details of a fact.
-fn neutralise(details: &mut Value) {
-    match details {
-        Value::Object(fields) if fields.get("stage").is_some_and(|stage| stage == "awaiting_screening_decision") => {
-            *details = json!(Stage::Processing { act: None });
-        }
-        Value::Object(fields) => neutralise_fields(fields),
-        Value::Array(entries) => entries.iter_mut().for_each(neutralise),
-        _ => {}
-    }
-}
-
-fn neutralise_fields(fields: &mut Map<String, Value>) {
-    for (name, value) in fields.iter_mut() {
-        let ground = if name == "ground" { serde_json::from_value::<RefusalGround>(value.clone()).ok() } else { None };
-        if ground.is_some_and(RefusalGround::is_confidential) {
-            *value = NEUTRAL_GROUND.into();
-        } else {
-            neutralise(value);
-        }
+/// Who is waited for: the client, or the lender, whatever he is at; nobody while the client's time to think it over runs,
+/// and where all is over. It follows from what everybody sees, so it does not tell that compliance is awaited.
+pub(crate) fn waiting_for(stage: &Stage) -> Option<&'static str> {
+    match (stage, stage.expected().of) {
+        (Stage::Closed | Stage::CoolingOff { .. }, _) => None,
+        (_, Party::Client) => Some("client"),
+        _ => Some("lender"),
     }
 }
 
@@ -140,6 +121,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nesie_domain::application::RefusalGround;
     use nesie_domain::ids::ScreeningMatchId;
     use uuid::Uuid;
 
@@ -162,12 +144,11 @@ mod tests {
         let debt = Outcome::Refused { ground: RefusalGround::DebtBurden };
         assert_eq!(outcome(Some(&debt), false)["ground"], "debt_burden");
 
-        let closed = json!({ "outcome": { "outcome": "refused", "ground": "confirmed_list_match" } });
-        assert!(!fact("application_closed", closed.clone(), false).expect("shown").to_string().contains("list"));
-        assert_eq!(fact("application_closed", closed.clone(), true), Some(closed));
-        assert_eq!(fact("client_screened", json!({}), false), None);
-        let waits = json!({ "verdict": { "verdict": "next", "stage": waiting } });
-        assert!(!fact("payment_checked", waits, false).expect("shown").to_string().contains("screening"));
+        let lender = waiting_for(&Stage::Assessing);
+        assert_eq!(lender, Some("lender"));
+        assert_eq!(waiting_for(&waiting), lender, "a wait for compliance looks like any other");
+        assert_eq!(waiting_for(&Stage::AwaitingScheduleChoice), Some("client"));
+        assert_eq!(waiting_for(&Stage::Closed), None);
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Schedule {
         Money::from_tiyn(self.instalments.iter().map(|instalment| instalment.total.tiyn()).sum())
     }
 
-    /// The largest single payment: what the debt burden is measured by.
+    /// The largest single payment: what the client must be able to find at once.
     #[must_use]
     pub fn largest_instalment(&self) -> Money {
         self.instalments.iter().map(|instalment| instalment.total).max().unwrap_or(Money::ZERO)

@@ -39,7 +39,7 @@ CREATE TABLE idempotency_keys (
     subject       text NOT NULL,
     route         text NOT NULL,
     key           text NOT NULL,
-    body_sha256   bytea NOT NULL,
+    body_sha256   bytea NOT NULL,                       -- HMAC-SHA-256 under the index key: bodies can be guessed
     object_id     uuid,                                 -- what the first request made: application or submission
     status        integer,                              -- null while the first request is under way or its end is not known
     response      jsonb,
@@ -53,7 +53,7 @@ CREATE TABLE submissions (
     application_id uuid NOT NULL REFERENCES applications (id),
     act            text NOT NULL,                       -- nesie_domain::act::ActKind
     body_sealed    bytea NOT NULL,
-    body_sha256    bytea NOT NULL,
+    body_sha256    bytea NOT NULL,                      -- HMAC-SHA-256 under the index key
     submitted_by   text NOT NULL,
     received_at    timestamptz NOT NULL
 );

@@ -6,7 +6,7 @@ use nesie_domain::ids::ApplicationId;
 use nesie_domain::limits::PolicySet;
 use rust_decimal::Decimal;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::error::{During, StorageError, ensure_rows};
@@ -174,11 +174,11 @@ pub async fn insert(connection: &mut PgConnection, new: &NewApplication<'_>) -> 
     ensure_rows("applications.insert", &written, 1)
 }
 
-/// Reads one application.
+/// Reads one application, over a pool or within the caller's transaction.
 ///
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] when stage or outcome cannot be read.
-pub async fn get(pool: &PgPool, id: ApplicationId) -> Result<Option<Application>, StorageError> {
+pub async fn get(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<Option<Application>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months, term_days
                 , applicant_sealed, ruleset, policy_version, policy, build, valid_for_seconds, received_at, started_at
@@ -187,7 +187,7 @@ pub async fn get(pool: &PgPool, id: ApplicationId) -> Result<Option<Application>
            FROM applications WHERE id = $1"#,
         id.as_uuid(),
     )
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await
     .during("applications.get")?;
     row.map(|row| {

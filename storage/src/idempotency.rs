@@ -1,5 +1,5 @@
 //! Idempotency keys of the HTTP API: one row a request that changes something, told apart by subject, route and key.
-//! Never stores a request's body, only its hash.
+//! Never stores a request's body, only its keyed hash: bodies are short enough to be guessed.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -51,6 +51,18 @@ pub enum Claim {
 pub async fn find(pool: &PgPool, key: &RequestKey<'_>, body_sha256: &[u8]) -> Result<Option<Claim>, StorageError> {
     let mut connection = pool.acquire().await.during("idempotency.acquire")?;
     read(&mut connection, key, body_sha256).await
+}
+
+/// As [`find`], in the caller's transaction.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_in(
+    connection: &mut PgConnection,
+    key: &RequestKey<'_>,
+    body_sha256: &[u8],
+) -> Result<Option<Claim>, StorageError> {
+    read(connection, key, body_sha256).await
 }
 
 /// Claims a key: whoever comes second waits for the first one's transaction and then sees its row.

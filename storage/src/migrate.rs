@@ -119,6 +119,9 @@ mod tests {
     async fn the_application_role_has_no_ddl_and_cannot_rewrite_facts(pool: PgPool) {
         for refused in [
             "CREATE TABLE extra (id int)",
+            "CREATE TEMPORARY TABLE extra (id int)",
+            "SELECT nextval('audit_sequence_seq')",
+            "UPDATE idempotency_keys SET object_id = NULL",
             "UPDATE timeline SET kind = 'other'",
             "DELETE FROM audit",
             "INSERT INTO policy_rows VALUES ('x', 1, '2026-01-01', '')",
@@ -132,5 +135,18 @@ mod tests {
                 error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
             assert_eq!(code.as_deref(), Some("42501"), "{refused}");
         }
+        let mut transaction = pool.begin().await.expect("a transaction");
+        sqlx::query("SET LOCAL ROLE nesie_app").execute(&mut *transaction).await.expect("the role exists");
+        let entry = crate::audit::Entry {
+            occurred_at: chrono::DateTime::UNIX_EPOCH,
+            actor: "issuer|front",
+            roles: &[],
+            action: "withdraw",
+            object: "application/x",
+            reason: "",
+            request_id: None,
+            details: serde_json::json!({}),
+        };
+        crate::audit::record(&mut transaction, &entry).await.expect("an identity needs no grant on its sequence");
     }
 }

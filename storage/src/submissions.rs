@@ -18,7 +18,7 @@ pub struct NewSubmission<'a> {
     pub act: ActKind,
     /// The body as sealed JSON.
     pub body_sealed: &'a [u8],
-    /// SHA-256 of the body as it was before sealing.
+    /// HMAC-SHA-256 under the index key of the body as it was before sealing.
     pub body_sha256: &'a [u8],
     /// `issuer|subject` of the token.
     pub submitted_by: &'a str,
@@ -37,7 +37,7 @@ pub struct Submission {
     pub act: String,
     /// The body as sealed JSON.
     pub body_sealed: Vec<u8>,
-    /// SHA-256 of the body as it was before sealing.
+    /// HMAC-SHA-256 under the index key of the body as it was before sealing.
     pub body_sha256: Vec<u8>,
     /// `issuer|subject` of the token.
     pub submitted_by: String,

@@ -37,7 +37,7 @@ enum Victim {
 
 /// Four applications, held at the four points of a payout; the victim is killed, the holds are released, the victim
 /// comes back. Each is granted and paid exactly once.
-async fn survives_the_death_of(victim: Victim) {
+async fn survives_the_death_of(victim: Victim, profile: &str) {
     let servers = (victim != Victim::Worker)
         .then(|| OwnServers::start(&std::env::temp_dir().join(format!("nesie-{}", uuid::Uuid::new_v4()))));
     // Patience for a server that is down for seconds: without it the steps would rightly be parked.
@@ -54,7 +54,7 @@ async fn survives_the_death_of(victim: Victim) {
     for (point, provider, operation, moment) in points {
         let iin = stack.somebody();
         let id = site.submit(&NewApplication::of(&iin)).await;
-        site.walk_to_signature(&id, account("dedup")).await;
+        site.walk_to_signature(&id, account(profile)).await;
         site.at_stage(&id, "awaiting_signature").await;
         let matcher = if provider == "payments" { ("iin", iin.clone()) } else { ("key_contains", id.clone()) };
         let mut fault = json!({"provider": provider, "operation": operation, "times": 1, "fault": {"kind": "hold", "point": moment}});
@@ -82,17 +82,27 @@ async fn survives_the_death_of(victim: Victim) {
 
 #[tokio::test]
 async fn a_killed_worker_pays_once() {
-    survives_the_death_of(Victim::Worker).await;
+    survives_the_death_of(Victim::Worker, "dedup").await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_pays_once_at_a_provider_that_does_not_deduplicate() {
+    survives_the_death_of(Victim::Worker, "plain").await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_pays_once_at_a_provider_whose_status_lags() {
+    survives_the_death_of(Victim::Worker, "lagging").await;
 }
 
 #[tokio::test]
 async fn a_killed_temporal_pays_once() {
-    survives_the_death_of(Victim::Temporal).await;
+    survives_the_death_of(Victim::Temporal, "plain").await;
 }
 
 #[tokio::test]
 async fn a_killed_postgres_pays_once() {
-    survives_the_death_of(Victim::Postgres).await;
+    survives_the_death_of(Victim::Postgres, "dedup").await;
 }
 
 #[tokio::test]

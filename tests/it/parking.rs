@@ -35,6 +35,7 @@ async fn a_step_of_a_broken_provider_is_parked_and_a_retry_mends_it() {
     assert_eq!(step["retry_is_safe"], true);
     let (status, answer) = decide(&operations, &step, "fail_and_compensate").await;
     assert_eq!(status, StatusCode::CONFLICT, "the money is gone: {answer}");
+    assert_eq!(answer["expected"]["decisions"], json!(["retry"]), "{answer}");
     let (status, answer) = decide(&site, &step, "retry").await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
 

@@ -22,6 +22,10 @@ impl Ready {
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
+
+    pub(crate) fn unset(&self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 /// Serves `/healthz` and `/readyz`.

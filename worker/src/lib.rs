@@ -43,20 +43,33 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
 
     let ready = Arc::new(health::Ready::default());
     let (relays_stop, relays_stopped) = tokio::sync::watch::channel(false);
-    let relays = tokio::spawn(relays::run(pool.clone(), client, settings.relay(), relays_stopped));
-    let health = tokio::spawn(health::serve(settings.listen, pool, Arc::clone(&ready)));
+    let mut relays = tokio::spawn(relays::run(pool.clone(), client, settings.relay(), relays_stopped));
+    let mut health = tokio::spawn(health::serve(settings.listen, pool, Arc::clone(&ready)));
+    // Whatever ends first ends the process: a worker that only looks alive is worse than none.
     let stopping = async {
-        stop.await;
-        tracing::info!("stopping: waiting for steps under way");
-        stop_worker();
+        tokio::select! {
+            () = stop => Ok(()),
+            ended = &mut relays => Err(anyhow::anyhow!("the relays ended: {ended:?}")),
+            ended = &mut health => Err(anyhow::anyhow!("the health check ended: {ended:?}")),
+        }
     };
     ready.set();
     tracing::info!(build = BUILD, task_queue = settings.task_queue.task_queue, "worker is ready");
-    let ((), ended) = tokio::join!(stopping, worker.run());
+    let mut polling = std::pin::pin!(worker.run());
+    let stopped = tokio::select! {
+        stopped = stopping => stopped,
+        ended = &mut polling => anyhow::bail!("the worker stopped polling by itself: {ended:?}"),
+    };
+    tracing::info!("stopping: waiting for steps under way");
+    ready.unset();
+    stop_worker();
+    let drained = polling.await.map_err(|error| anyhow::anyhow!("the worker ended badly: {error}"));
     relays_stop.send_replace(true);
-    relays.await.context("the relays ended badly")?;
+    if !relays.is_finished() {
+        relays.await.context("the relays ended badly")?;
+    }
     health.abort();
-    ended.map_err(|error| anyhow::anyhow!("the worker ended badly: {error}"))
+    stopped.and(drained)
 }
 
 fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {

@@ -1,8 +1,9 @@
 //! What changes between signature and money stops the money (paras 9, 10).
 
+use chrono::TimeDelta;
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
-use nesie_workflows::contract::{Screening, Verdict};
+use nesie_workflows::contract::{Screening, StepInput, Transfer, Verdict};
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -11,7 +12,58 @@ use super::journey::Plan;
 use super::refusals::{assert_nothing_tips_off, listed, refresh};
 use super::scene::{Ask, IIN, Scene};
 use crate::failure::FailureClass;
-use crate::{credit, offer, screening};
+use crate::{credit, offer, screening, transfer};
+
+/// A step that is taken a day later than it could have been: it was parked, or no worker ran.
+fn a_day_later(scene: &Scene) -> StepInput {
+    let input = scene.step();
+    StepInput { at: input.at + TimeDelta::days(1), ..input }
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_transfer_that_comes_late_is_checked_again_before_its_first_call(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("plain");
+    scene.reach_money(&plan).await;
+    scene.reserve(&plan).await;
+    scene.person(json!({ "voluntary_refusal": "ACTIVE" })).await;
+    let stopped = transfer::transfer_money(&scene.world, a_day_later(&scene)).await.expect("an answer");
+    assert_eq!(stopped, Transfer::Stopped { ground: RefusalGround::VoluntaryRefusal });
+    assert_eq!(scene.value("SELECT state FROM payments").await, "reserved", "nothing was sent");
+    assert_eq!(scene.payouts().await, 0);
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_transfer_is_not_sent_a_second_time_to_somebody_who_may_no_longer_be_paid(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    scene.reserve(&plan).await;
+    scene.fault("payments", "transfer", json!({ "kind": "status", "code": 503 }), Some(1)).await;
+    transfer::transfer_money(&scene.world, scene.step()).await.expect_err("the provider is down");
+    scene.person(json!({ "voluntary_refusal": "ACTIVE" })).await;
+    let failure = transfer::transfer_money(&scene.world, a_day_later(&scene)).await.expect_err("a person decides");
+    assert_eq!(
+        (failure.class, failure.code, failure.retry_is_safe),
+        (FailureClass::Park, "payment.no_longer_permitted", false)
+    );
+    assert_eq!(scene.payouts().await, 0);
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_report_of_before_a_step_was_parked_is_not_taken_for_a_fresh_one(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    scene.person(json!({ "ownership": "UNAVAILABLE" })).await;
+    crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect_err("ownership is not known");
+    scene.person(json!({ "ownership": "CONFIRMED", "voluntary_refusal": "ACTIVE" })).await;
+    let later = crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect("decided");
+    assert_eq!(later, Verdict::Refuse { ground: RefusalGround::VoluntaryRefusal });
+    scene.end().await;
+}
 
 /// What changes between signature and money stops the money, and what was reserved is released.
 async fn stopped_before_money(pool: PgPool, change: impl AsyncFn(&Scene), ground: RefusalGround) {

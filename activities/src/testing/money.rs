@@ -32,7 +32,7 @@ async fn until_confirmed(scene: &Scene) {
         match scene.transfer().await {
             Ok(Transfer::Confirmed) => return,
             Ok(Transfer::Pending) => {}
-            Ok(Transfer::Rejected) => panic!("rejected"),
+            Ok(Transfer::Rejected | Transfer::Stopped { .. }) => panic!("no money moved"),
             Err(Failure { class: FailureClass::Retry, .. }) => {}
             Err(failure) => panic!("{failure:?}"),
         }

@@ -129,9 +129,11 @@ async fn compliance_confirms_a_match(pool: PgPool) {
 async fn credit_refused(pool: PgPool, person: Value, ground: RefusalGround) {
     let scene = Scene::new(pool, Ask::default()).await;
     scene.person(person).await;
+    // One input for all tries, as Temporal's own retries have it.
+    let input = scene.step();
     let verdict =
         take(&scene, Care::Thorough, "fetch_credit_report", Before::Nothing, &[("bureau", "report")], async || {
-            credit::fetch_credit_report(&scene.world, scene.step()).await
+            credit::fetch_credit_report(&scene.world, input).await
         });
     assert_eq!(verdict.await, CreditVerdict::Refuse { ground });
     assert_eq!(scene.ledger("bureau").await.len(), 1, "one report under one request");

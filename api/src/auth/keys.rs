@@ -1,12 +1,12 @@
 //! The issuer's keys, fetched when one is needed and kept. A token cannot make us fetch more often than every few seconds.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// After this long the keys are fetched again, so that a withdrawn key ends.
 const FRESH: Duration = Duration::from_secs(600);
@@ -27,52 +27,74 @@ struct Known {
 }
 
 /// The keys of the configured issuer.
-pub(crate) struct Keys {
+pub(crate) struct Keys(Arc<Source>);
+
+struct Source {
     http: reqwest::Client,
     issuer: String,
     url: String,
     known: RwLock<Known>,
-    last_attempt: Mutex<Option<Instant>>,
+    /// When the last attempt ended; whoever holds it makes the next one.
+    last_attempt: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Keys {
     /// Keys of an issuer at a URL; nothing is fetched yet.
     pub(crate) fn new(http: reqwest::Client, issuer: String, url: String) -> Self {
-        Self { http, issuer, url, known: RwLock::default(), last_attempt: Mutex::new(None) }
+        Self(Arc::new(Source { http, issuer, url, known: RwLock::default(), last_attempt: Arc::default() }))
     }
 
     /// The issuer.
     pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
+        &self.0.issuer
     }
 
-    /// The key of an id; `None` when the issuer has no such key.
+    /// The key of an id; `None` when the issuer has no such key. Waits for the issuer only where nothing is known.
     pub(crate) async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, KeysUnavailable> {
-        if let Some(key) = self.known(kid, FRESH) {
+        let source = &self.0;
+        if let Some(key) = source.known(kid, FRESH) {
+            return Ok(Some(key));
+        }
+        if let Some(key) = source.known(kid, STALE_MAX) {
+            // An issuer that hangs must not hold up whom we know: one task asks it, nobody waits.
+            if let Ok(attempt) = Arc::clone(&source.last_attempt).try_lock_owned()
+                && is_due(*attempt)
+            {
+                tokio::spawn(Arc::clone(source).refresh(attempt));
+            }
             return Ok(Some(key));
         }
         // One request fetches, the others wait for it and then find what it found.
-        let mut last_attempt = self.last_attempt.lock().await;
-        if let Some(key) = self.known(kid, FRESH) {
-            return Ok(Some(key));
+        let attempt = Arc::clone(&source.last_attempt).lock_owned().await;
+        if source.known(kid, FRESH).is_none() && is_due(*attempt) {
+            // A task of its own: a caller that goes away does not end it before it is noted.
+            let refreshed = tokio::spawn(Arc::clone(source).refresh(attempt)).await;
+            refreshed.map_err(|_| KeysUnavailable)?;
         }
-        if last_attempt.is_none_or(|at| at.elapsed() >= PAUSE) {
-            *last_attempt = Some(Instant::now());
-            match self.fetch().await {
-                Ok(keys) => {
-                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                    *known = Known { keys, fetched_at: Some(Instant::now()) };
-                }
-                Err(what) => tracing::error!(what, "the issuer's keys cannot be fetched"),
-            }
-        }
-        drop(last_attempt);
-        if let Some(key) = self.known(kid, STALE_MAX) {
+        if let Some(key) = source.known(kid, STALE_MAX) {
             return Ok(Some(key));
         }
         // A key that is in no list that we have is unknown only if the list is fresh.
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = source.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.fetched_at.is_some_and(|at| at.elapsed() < FRESH) { Ok(None) } else { Err(KeysUnavailable) }
+    }
+}
+
+fn is_due(last_attempt: Option<Instant>) -> bool {
+    last_attempt.is_none_or(|at| at.elapsed() >= PAUSE)
+}
+
+impl Source {
+    /// One attempt. It is noted when it is over: while the issuer hangs, those who waited do not try one by one.
+    async fn refresh(self: Arc<Self>, mut attempt: OwnedMutexGuard<Option<Instant>>) {
+        match self.fetch().await {
+            Ok(keys) => {
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                *known = Known { keys, fetched_at: Some(Instant::now()) };
+            }
+            Err(what) => tracing::error!(what, "the issuer's keys cannot be fetched"),
+        }
+        *attempt = Some(Instant::now());
     }
 
     fn known(&self, kid: &str, age_max: Duration) -> Option<DecodingKey> {
@@ -98,5 +120,69 @@ impl Keys {
             Some((kid, DecodingKey::from_jwk(jwk).ok()?))
         });
         Ok(keys.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use nesie_platform::http::{HttpSettings, client};
+
+    use super::*;
+
+    /// Keys of an issuer that accepts connections and never answers, and how many it accepted.
+    async fn of_a_hanging_issuer(timeout: Duration) -> (Keys, Arc<AtomicUsize>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                open.push(stream);
+            }
+        });
+        let milliseconds = u64::try_from(timeout.as_millis()).expect("short");
+        let settings = HttpSettings { timeout_milliseconds: milliseconds, ..HttpSettings::default() };
+        (Keys::new(client(settings).expect("a client"), "issuer".to_owned(), url), accepted)
+    }
+
+    fn remember(keys: &Keys, age: Duration) {
+        let known = HashMap::from([("k".to_owned(), DecodingKey::from_secret(b"a key of the tests"))]);
+        let fetched_at = Instant::now().checked_sub(age).expect("the clock goes back that far");
+        *keys.0.known.write().expect("not poisoned") = Known { keys: known, fetched_at: Some(fetched_at) };
+    }
+
+    #[tokio::test]
+    async fn a_stale_key_is_answered_at_once_while_one_task_asks_a_hanging_issuer() {
+        let (keys, accepted) = of_a_hanging_issuer(Duration::from_secs(60)).await;
+        remember(&keys, FRESH + Duration::from_secs(1));
+        let all = async {
+            for _ in 0..20 {
+                assert!(keys.find("k").await.expect("known").is_some());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), all).await.expect("nobody waits for the issuer");
+        assert!(keys.0.last_attempt.try_lock().is_err(), "one task is asking");
+        assert!(accepted.load(Ordering::SeqCst) <= 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_hanging_issuer_waits_for_one_attempt_only() {
+        // Longer than the pause: an attempt noted at its start would be due again at its end.
+        let timeout = PAUSE + Duration::from_millis(200);
+        let (keys, accepted) = of_a_hanging_issuer(timeout).await;
+        let found = futures::future::join_all((0..4).map(|_| keys.find("unknown"))).await;
+        assert!(found.iter().all(Result::is_err));
+        assert_eq!(accepted.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_too_old_no_longer_holds() {
+        let (keys, _) = of_a_hanging_issuer(Duration::from_millis(100)).await;
+        remember(&keys, STALE_MAX + Duration::from_secs(1));
+        assert!(keys.find("k").await.is_err());
     }
 }

@@ -39,12 +39,14 @@ pub(crate) async fn verify(keys: &Keys, token: &str) -> Result<(String, Vec<Role
     let key = key.ok_or(TokenError::Refused("token_key_unknown"))?;
     let mut validation = Validation::new(Algorithm::ES256);
     validation.leeway = LEEWAY_SECONDS;
+    validation.validate_nbf = true;
     validation.set_audience(&[AUDIENCE]);
     validation.set_issuer(&[keys.issuer()]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     let claims =
         decode::<Claims>(token, &key, &validation).map_err(|error| TokenError::Refused(reason(&error)))?.claims;
-    if claims.sub.is_empty() || claims.sub.len() > SUBJECT_BYTES_MAX {
+    // U+0000 cannot be stored, and no subject has a reason to hold a control character.
+    if claims.sub.is_empty() || claims.sub.len() > SUBJECT_BYTES_MAX || claims.sub.contains(char::is_control) {
         return Err(TokenError::Refused("token_subject"));
     }
     let roles = claims.roles.iter().filter_map(|name| Role::parse(name)).collect();
@@ -55,6 +57,7 @@ fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::ExpiredSignature => "token_expired",
+        ErrorKind::ImmatureSignature => "token_not_yet_valid",
         ErrorKind::InvalidIssuer => "token_issuer",
         ErrorKind::InvalidAudience => "token_audience",
         ErrorKind::InvalidSignature => "token_signature",

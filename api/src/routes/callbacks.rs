@@ -140,4 +140,14 @@ mod tests {
             assert!(!verifies(b"Jefe", b"what do ya want for nothing?", malformed), "{malformed}");
         }
     }
+
+    #[test]
+    fn a_signed_callback_with_what_cannot_be_stored_is_refused() {
+        let order = "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10";
+        let body =
+            json!({"event_id": "e\0", "order_id": order, "provider_id": "p\0", "status": 2, "occurred_at": "\0"});
+        let Err(Problem::Invalid(errors)) = read(body.to_string().as_bytes()) else { panic!("refused") };
+        let named: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code.as_str())).collect();
+        assert_eq!(named, ["/event_id", "/provider_id", "/occurred_at"].map(|pointer| (pointer, "text.nul")));
+    }
 }

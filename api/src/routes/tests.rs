@@ -7,9 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
-use nesie_domain::ids::ApplicationId;
+use nesie_domain::ids::{ApplicationId, ParkedStepId};
 use nesie_platform::protection::Protection;
 use nesie_storage::facts::{self, Actor, Fact};
+use nesie_storage::parked::{self, NewParkedStep};
+use nesie_storage::screening::Decision;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -136,7 +138,12 @@ async fn every_documented_route_needs_a_token_and_each_denial_is_audited(pool: P
         &json!({"iss": "http://other", "aud": "nesie", "sub": "s", "roles": ROLES, "exp": 4_000_000_000_u64}),
     );
     let tampered = format!("{}x", token("s", &ROLES));
-    let tokens = [None, Some("x.y.z".to_owned()), Some(expired), Some(elsewhere), Some(stranger), Some(tampered)];
+    let early = token_with(
+        &json!({"iss": ISSUER, "aud": "nesie", "sub": "s", "roles": ROLES, "nbf": 3_900_000_000_u64, "exp": 4_000_000_000_u64}),
+    );
+    let unstorable = token("s\0", &ROLES);
+    let bad = [expired, elsewhere, stranger, tampered, early, unstorable, "x.y.z".to_owned()];
+    let tokens: Vec<Option<String>> = std::iter::once(None).chain(bad.into_iter().map(Some)).collect();
     for (method, path) in &operations {
         for token in &tokens {
             let mut request = Request::builder().method(method.as_str()).uri(path);
@@ -155,6 +162,8 @@ async fn every_documented_route_needs_a_token_and_each_denial_is_audited(pool: P
     }
     let denials = i64::try_from(operations.len() * tokens.len()).expect("few");
     assert_eq!(api.count("SELECT count(*) FROM audit WHERE NOT allowed AND actor = 'anonymous'").await, denials);
+    let early = api.count("SELECT count(*) FROM audit WHERE reason = 'token_not_yet_valid'").await;
+    assert_eq!(early, i64::try_from(operations.len()).expect("few"));
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
@@ -278,7 +287,7 @@ async fn a_service_learns_nothing_of_a_list(pool: PgPool) {
         application_id: id,
         fact_key: "end",
         kind: "application_closed",
-        details: json!({"ground": "terrorism_financing_list"}),
+        details: json!({"outcome": {"outcome": "refused", "ground": "terrorism_financing_list"}}),
         at: crate::time::now(),
         actor: Actor::System,
         build: "test",
@@ -294,9 +303,57 @@ async fn a_service_learns_nothing_of_a_list(pool: PgPool) {
     {
         let token = token("front", &[role]);
         assert_eq!(api.get(&token, &path).await.body["outcome"]["ground"], shown, "{role}");
-        assert_eq!(api.get(&token, &format!("{path}/timeline")).await.body["items"][0]["details"]["ground"], shown);
+        let story = api.get(&token, &format!("{path}/timeline")).await.body;
+        assert_eq!(story["items"][0]["details"]["outcome"]["ground"], shown, "{role}");
         assert_eq!(api.get(&token, "/v1/applications").await.body["items"][0]["outcome"]["ground"], shown);
     }
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
+    let api = Api::start(pool).await;
+    let service = token("front", &["service"]);
+    let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
+    let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
+    let path = format!("/v1/applications/{id}");
+    let before = api.get(&service, &path).await.body;
+    assert_eq!((&before["expected"], &before["waiting_for"]), (&Value::Null, &json!("lender")));
+    assert_eq!(api.get(&token("o", &["operations"]), &path).await.body["expected"], Value::Null);
+
+    let step = NewParkedStep {
+        id: ParkedStepId::from_uuid(uuid::Uuid::from_u128(7)),
+        application_id: id,
+        step: "screen_client",
+        occasion: 1,
+        provider: Some("aml"),
+        failure_code: "aml.lists_missing",
+        retry_is_safe: true,
+        explanation: "Перечни еще не загружены.",
+        parked_at: crate::time::now(),
+    };
+    let mut connection = api.pool.acquire().await.expect("a connection");
+    parked::insert(&mut connection, &step).await.expect("parked");
+    let after = api.get(&service, &path).await.body;
+    assert_eq!((&after["expected"], &after["waiting_for"]), (&before["expected"], &before["waiting_for"]));
+    for role in ["operations", "approver", "compliance", "auditor"] {
+        let expected = api.get(&token("o", &[role]), &path).await.body["expected"].clone();
+        let decision = json!({
+            "act": "decide_parked_step", "of": "operations", "method": "POST",
+            "path": format!("/v1/parked-steps/{}/decision", step.id), "parked_step_id": step.id,
+            "decisions": ["retry", "fail_and_compensate"],
+        });
+        assert_eq!(expected, decision, "{role}");
+    }
+    for (role, code) in
+        [("operations", "check.waits"), ("compliance", "aml.lists_missing"), ("auditor", "aml.lists_missing")]
+    {
+        let list = api.get(&token("o", &[role]), "/v1/parked-steps").await.body;
+        assert_eq!(list["items"][0]["failure_code"], code, "{role}");
+        assert_eq!(list["items"][0]["explanation"] == step.explanation, role != "operations", "{role}");
+    }
+    let decided = Decision { decision: "retry", decided_by: "o", reason: "loaded", at: crate::time::now() };
+    parked::decide(&mut connection, id, step.id, &decided).await.expect("decided");
+    assert_eq!(api.get(&token("o", &["operations"]), &path).await.body["expected"], Value::Null);
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
@@ -382,23 +439,48 @@ async fn an_act_that_nobody_answers_is_503_and_its_repeat_goes_on_with_the_same_
         assert_eq!(answer.headers["retry-after"], "2");
     }
     assert_eq!(api.count("SELECT count(*) FROM submissions").await, 1);
-    assert_eq!(api.count("SELECT count(*) FROM audit WHERE action = 'withdraw' AND allowed").await, 1);
+    assert_eq!(api.count("SELECT count(*) FROM audit WHERE action = 'received:withdraw'").await, 1);
+    assert_eq!(
+        api.count("SELECT count(*) FROM audit WHERE action = 'withdraw'").await,
+        0,
+        "the guard has not answered"
+    );
+    let plain = nesie_platform::protection::sha256(body.to_string().as_bytes());
+    for table in ["submissions", "idempotency_keys"] {
+        let hashes: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT body_sha256 FROM {table}")))
+            .fetch_all(&api.pool)
+            .await
+            .expect("read");
+        assert!(!hashes.is_empty() && hashes.iter().all(|hash| hash.len() == 32 && *hash != plain), "{table}");
+    }
     let other = api.post(&service, &path, "key-2", &json!({"reason": "another"})).await;
     assert_eq!((other.status, other.code()), (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"));
     let foreign = api.post(&token("other", &["service"]), &path, "key-3", &body).await;
     assert_eq!((foreign.status, foreign.code()), (StatusCode::NOT_FOUND, "not_found"));
-    let plain: bool =
+    // A role of staff lets read what others submitted, never act in a client's name.
+    let reader = token("reader", &["service", "auditor"]);
+    let own = submitted.body["links"]["self"].as_str().expect("a link");
+    assert_eq!(api.get(&reader, own).await.status, StatusCode::OK);
+    let foreign = api.post(&reader, &path, "key-4", &body).await;
+    assert_eq!((foreign.status, foreign.code()), (StatusCode::NOT_FOUND, "not_found"));
+    let denials =
+        "SELECT count(*) FROM audit WHERE actor LIKE '%|reader' AND reason = 'not_the_submitter' AND NOT allowed";
+    assert_eq!(api.count(denials).await, 1);
+    let sealed: bool =
         sqlx::query_scalar("SELECT position('changed my mind'::bytea IN body_sealed) = 0 FROM submissions")
             .fetch_one(&api.pool)
             .await
             .expect("read");
-    assert!(plain, "what a client sent is sealed");
+    assert!(sealed, "what a client sent is sealed");
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool) {
     assert!(std::env::var("TEMPORAL_ADDRESS").is_ok(), "this test asks Temporal for a workflow that is not there");
-    let api = Api::start(pool).await;
+    // One connection has to do: an act that holds one must not wait for another.
+    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
+    let single = options.connect_with(pool.connect_options().as_ref().clone()).await.expect("a connection");
+    let api = Api::start(single).await;
     let service = token("front", &["service"]);
     let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
     let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
@@ -414,7 +496,7 @@ async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool
         outcome: Some(&Outcome::Expired),
         event: None,
     };
-    let mut connection = api.pool.acquire().await.expect("a connection");
+    let mut connection = pool.acquire().await.expect("a connection");
     facts::record(&mut connection, fact).await.expect("recorded");
     let path = format!("/v1/applications/{id}/withdrawal");
     let body = json!({"reason": "too late"});
@@ -425,4 +507,26 @@ async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool
     assert_eq!((again.status, again.code()), (StatusCode::CONFLICT, "act_not_expected"));
     assert_ne!(again.body["request_id"], first.body["request_id"], "each request keeps its own id");
     assert_eq!(api.count("SELECT count(*) FROM audit WHERE action = 'withdraw' AND NOT allowed").await, 1);
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_parameter_that_cannot_be_asked_for_is_named(pool: PgPool) {
+    let api = Api::start(pool).await;
+    let service = token("front", &["service"]);
+    let far = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode("8000000000000000000:6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10");
+    for (query, pointer) in [
+        ("stage=%00".to_owned(), "?stage"),
+        ("stage=nowhere".to_owned(), "?stage"),
+        ("outcome=x%00".to_owned(), "?outcome"),
+        ("outcome=lost".to_owned(), "?outcome"),
+        (format!("cursor={far}"), "?cursor"),
+    ] {
+        let answer = api.get(&service, &format!("/v1/applications?{query}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}: {}", answer.body);
+        assert_eq!(answer.body["errors"][0]["pointer"], pointer);
+    }
+    for query in ["stage=closed", "outcome=granted", "stage=awaiting_screening_decision"] {
+        assert_eq!(api.get(&service, &format!("/v1/applications?{query}")).await.status, StatusCode::OK, "{query}");
+    }
 }

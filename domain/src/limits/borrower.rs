@@ -18,7 +18,7 @@ pub struct CreditFacts {
     pub monthly_payments: Money,
     /// Average monthly income, if known.
     pub average_monthly_income: Option<Money>,
-    /// The largest monthly payment of the new loan.
+    /// What the new loan adds a month, on average over its term.
     pub new_monthly_payment: Money,
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::{ApplicationId, ParkedStepId, ScreeningMatchId};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::error::{During, StorageError};
@@ -77,6 +77,41 @@ pub async fn parked_steps(
         .map(|row| ParkedStep {
             id: ParkedStepId::from_uuid(row.id),
             application_id: ApplicationId::from_uuid(row.application_id),
+            step: row.step,
+            provider: row.provider,
+            failure_code: row.failure_code,
+            retry_is_safe: row.retry_is_safe,
+            explanation: row.explanation,
+            parked_at: row.parked_at,
+            decided: false,
+        })
+        .collect())
+}
+
+/// The parked steps of one application that wait, oldest first.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn parked_steps_of(
+    executor: impl PgExecutor<'_>,
+    id: ApplicationId,
+) -> Result<Vec<ParkedStep>, StorageError> {
+    let rows = sqlx::query!(
+        // As in the list: a step of an application that has ended waits for nobody, but for the notice of that end.
+        "SELECT p.id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+         FROM parked_steps AS p JOIN applications AS a ON a.id = p.application_id
+         WHERE a.id = $1 AND decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client')
+         ORDER BY parked_at, p.id",
+        id.as_uuid(),
+    )
+    .fetch_all(executor)
+    .await
+    .during("views.parked_steps_of")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ParkedStep {
+            id: ParkedStepId::from_uuid(row.id),
+            application_id: id,
             step: row.step,
             provider: row.provider,
             failure_code: row.failure_code,

@@ -18,7 +18,16 @@ pub(super) async fn pass(pool: &PgPool, client: &Temporal) -> anyhow::Result<usi
     let mut transaction = pool.begin().await.context("begin")?;
     let rows = inbox::to_pass_on(&mut transaction, BATCH).await?;
     for row in &rows {
-        pass_on(pool, client, row).await?;
+        // One that can not be passed on stays for the next round, and holds no other up.
+        if let Err(error) = pass_on(pool, client, row).await {
+            tracing::error!(
+                provider = row.provider,
+                event = row.event_id,
+                error = format!("{error:#}"),
+                "not passed on"
+            );
+            continue;
+        }
         inbox::mark(&mut transaction, &row.provider, &row.event_id, nesie_platform::clock::now()).await?;
     }
     transaction.commit().await.context("commit")?;

@@ -2,6 +2,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 use super::{StepInput, Verdict};
+use nesie_domain::application::RefusalGround;
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -10,7 +11,7 @@ pub use disbursement::{RecordLoan, ReserveAndCheck, TransferMoney};
 
 /// What is known of the transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "transfer", rename_all = "snake_case")]
 pub enum Transfer {
     /// The provider confirmed it.
     Confirmed,
@@ -18,6 +19,11 @@ pub enum Transfer {
     Pending,
     /// The provider rejected it for good: no money moved.
     Rejected,
+    /// Nothing was sent, and nothing will be: what was checked before no longer holds.
+    Stopped {
+        /// Why.
+        ground: RefusalGround,
+    },
 }
 
 /// Marks of the activities.

@@ -68,16 +68,17 @@ impl Act {
 }
 
 impl LoanOrigination {
-    /// Whether an act can be answered now: withdrawals and decisions on parked steps always, the others once no step
-    /// is under way, or the step under way is parked and may take days.
+    /// Whether an act can be answered now: withdrawals and decisions on parked steps always, a decision on a match once
+    /// the assessment is over, the others once no step is under way, or the step under way is parked and may take days.
     pub(super) fn can_answer(&self, act: &Act) -> bool {
-        let waits_for_step = match act.what {
-            What::DecideParkedStep { .. } | What::Client { kind: ActKind::Withdraw } => false,
-            What::DecideScreeningMatch { .. } | What::Client { .. } => {
-                matches!(self.stage, Stage::Assessing | Stage::Processing { .. })
-            }
-        };
-        !waits_for_step || self.is_ending() || self.parked.iter().any(|step| !step.resolved)
+        let under_way = matches!(self.stage, Stage::Assessing | Stage::Processing { .. });
+        let is_parked = self.parked.iter().any(|step| !step.resolved);
+        match act.what {
+            _ if self.is_ending() => true,
+            What::DecideParkedStep { .. } | What::Client { kind: ActKind::Withdraw } => true,
+            What::DecideScreeningMatch { .. } => !under_way,
+            What::Client { .. } => !under_way || is_parked,
+        }
     }
 
     /// The guard of every act: synchronous, so nothing happens between the question and the claim.

@@ -136,17 +136,13 @@ async fn originate(context: &Context) -> Result<Outcome, Stop> {
 async fn assess_client(context: &Context) -> Result<(), Stop> {
     let (screening, credit) =
         workflows::join!(ask(context, || Assessment::screen_client), ask(context, || Assessment::fetch_credit_report));
-    match screening? {
-        Screening::Clear => {}
-        Screening::Refuse { ground } => return Err(Stop::refused(ground)),
-        Screening::Match { match_id } => {
+    match (screening?, credit?) {
+        (Screening::Refuse { ground }, _) | (_, CreditVerdict::Refuse { ground }) => Err(Stop::refused(ground)),
+        (Screening::Clear, CreditVerdict::Eligible) => Ok(()),
+        (Screening::Match { match_id }, CreditVerdict::Eligible) => {
             enter(context, Stage::AwaitingScreeningDecision { match_id });
-            receive(context, ActKind::DecideScreeningMatch, || Assessment::record_screening_decision).await?;
+            receive(context, ActKind::DecideScreeningMatch, || Assessment::record_screening_decision).await
         }
-    }
-    match credit? {
-        CreditVerdict::Eligible => Ok(()),
-        CreditVerdict::Refuse { ground } => Err(Stop::refused(ground)),
     }
 }
 
@@ -165,6 +161,7 @@ async fn transfer_money(context: &Context) -> Result<(), Stop> {
         match ask(context, || Disbursement::transfer_money).await? {
             Transfer::Confirmed => return Ok(()),
             Transfer::Rejected => return Err(Stop::refused(RefusalGround::PaymentRejected)),
+            Transfer::Stopped { ground } => return Err(Stop::refused(ground)),
             Transfer::Pending => wait_for_payment_news(context, &mut waited).await?,
         }
     }

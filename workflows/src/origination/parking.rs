@@ -1,18 +1,23 @@
 //! Failed steps made visible: a step that fails its budget waits here until a person has decided.
 //! Never lost in retries, and never decided by the system.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use nesie_domain::application::Outcome;
 use nesie_domain::ids::{ApplicationId, ParkedStepId, SubmissionId};
 use temporalio_common::ActivityDefinition;
 use temporalio_common::error::IncomingError;
-use temporalio_workflow::{ActivityExecutionError, WorkflowTermination};
+use temporalio_workflow::{ActivityExecutionError, TimerOptions, WorkflowTermination};
 use uuid::Uuid;
 
-use super::steps::{End, Stop, now, stop_if_ending};
+use super::steps::{End, Stop, now, stop_if_withdrawn};
 use super::{Context, PARKED};
 use crate::contract::{FailureDetails, ParkInput, ParkedDecision, Parking, ResolveInput};
 use crate::options;
+
+/// How long an own write that failed for good waits for somebody to mend what it failed on.
+const OWN_WRITE_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the search attribute says once every parked step is decided on: the pinned server refuses an unset one.
 const NOTHING_PARKED: &str = "none";
@@ -50,7 +55,7 @@ where
 {
     let budget = context.state(|state| state.input.budget);
     loop {
-        stop_if_ending(context)?;
+        stop_if_withdrawn(context)?;
         match context.execute_activity(activity(), input(now(context)), options::step(budget)).await {
             Ok(output) => return Ok(output),
             Err(ActivityExecutionError::Cancelled(_)) => {
@@ -91,11 +96,12 @@ pub(super) async fn park(context: &Context, step: &str, failure: FailureDetails)
             resolved: false,
         });
     });
-    own_write(context, || Parking::park_step, input).await?;
+    own_write(context, || Parking::park_step, || input.clone()).await?;
     context
         .wait_condition(|state| {
-            let ends = state.is_ending() && state.stage.may_withdraw();
-            ends || state.parked.iter().any(|parked| parked.id == parked_step_id && parked.decision.is_some())
+            // A client does not lose his application to the clock while it is we who are broken.
+            let withdrawn = state.withdrawal.is_some() && state.stage.may_withdraw();
+            withdrawn || state.parked.iter().any(|parked| parked.id == parked_step_id && parked.decision.is_some())
         })
         .await?;
     context.state_mut(|state| {
@@ -109,9 +115,9 @@ pub(super) async fn park(context: &Context, step: &str, failure: FailureDetails)
     let decision = context.state(|state| {
         state.parked.iter().find(|parked| parked.id == parked_step_id).and_then(|parked| parked.decision)
     });
-    let Some((decision, submission_id)) = decision else { return stop_if_ending(context) };
+    let Some((decision, submission_id)) = decision else { return stop_if_withdrawn(context) };
     let resolved = ResolveInput { application_id, parked_step_id, submission_id, decision, at: now(context) };
-    own_write(context, || Parking::resolve_parked_step, resolved).await?;
+    own_write(context, || Parking::resolve_parked_step, || resolved.clone()).await?;
     match decision {
         ParkedDecision::Retry => Ok(()),
         ParkedDecision::FailAndCompensate => {
@@ -120,14 +126,28 @@ pub(super) async fn park(context: &Context, step: &str, failure: FailureDetails)
     }
 }
 
-async fn own_write<A>(context: &Context, activity: impl Fn() -> A, input: A::Input) -> Result<(), Stop>
+/// A write of our own. It can not be parked, since parking is such a write, and it must not fail the workflow, since
+/// money may be on its way: whatever goes wrong, it is tried again, and the failures stand in history.
+pub(super) async fn own_write<A>(
+    context: &Context,
+    activity: impl Fn() -> A,
+    input: impl Fn() -> A::Input,
+) -> Result<(), Stop>
 where
     A: ActivityDefinition<Output = ()>,
 {
-    context
-        .execute_activity(activity(), input, options::own_write())
-        .await
-        .map_err(|failure| Stop::Terminated(failure.into()))
+    loop {
+        match context.execute_activity(activity(), input(), options::own_write()).await {
+            Ok(()) => return Ok(()),
+            Err(ActivityExecutionError::Cancelled(_)) => {
+                return Err(Stop::Terminated(WorkflowTermination::cancelled()));
+            }
+            Err(_) => {
+                let pause = TimerOptions::builder(OWN_WRITE_PAUSE).summary("own write failed".to_string()).build();
+                context.timer(pause).await;
+            }
+        }
+    }
 }
 
 /// The same for the same application, step and occasion, so that a repeat finds its row.

@@ -12,10 +12,9 @@ use temporalio_workflow::{
     CancellableFuture as _, TimerOptions, WorkflowCancellationError, WorkflowTermination, workflows,
 };
 
-use super::parking::{attempt, park};
+use super::parking::{attempt, own_write, park};
 use super::{Context, OUTCOME};
 use crate::contract::{ActInput, CloseInput, Closing, FailureDetails, StepInput, Verdict};
-use crate::options;
 
 /// How an application ends.
 #[derive(Debug)]
@@ -86,8 +85,11 @@ where
     let application_id = context.state(|state| state.input.application_id);
     while context.state(|state| state.stage.expected().act) == Some(kind) {
         context.wait_condition(|state| state.claimed.is_some() || state.is_ending()).await?;
-        stop_if_ending(context)?;
-        let Some(act) = context.state_mut(|state| state.claimed.take()) else { continue };
+        stop_if_withdrawn(context)?;
+        let Some(act) = context.state_mut(|state| state.claimed.take()) else {
+            stop_if_expired(context)?;
+            continue;
+        };
         let submission_id = act.submission_id;
         let verdict = attempt(context, &activity, |at| ActInput { application_id, submission_id, at }).await?;
         follow(context, verdict)?;
@@ -105,33 +107,42 @@ fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
     }
 }
 
-/// Ends the business where the client has withdrawn or let his time run out, while that is still possible.
-pub(super) fn stop_if_ending(context: &Context) -> Result<(), Stop> {
+/// Ends the business where the client has withdrawn, while that is still possible.
+pub(super) fn stop_if_withdrawn(context: &Context) -> Result<(), Stop> {
     context.state(|state| match state.withdrawal {
-        _ if !state.stage.may_withdraw() => Ok(()),
-        Some(submission_id) => Err(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) })),
-        None if state.expired => Err(Stop::End(End { outcome: Outcome::Expired, submission_id: None })),
-        None => Ok(()),
+        Some(submission_id) if state.stage.may_withdraw() => {
+            Err(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) }))
+        }
+        _ => Ok(()),
     })
+}
+
+/// Ends the business where the client let his time run out. Asked only where nothing of his is being worked on: an act
+/// that was accepted in time is seen through.
+fn stop_if_expired(context: &Context) -> Result<(), Stop> {
+    if context.state(|state| state.expired) {
+        return Err(Stop::End(End { outcome: Outcome::Expired, submission_id: None }));
+    }
+    Ok(())
 }
 
 /// The point of no return, taken without an await between the question and the claim.
 pub(super) fn begin_disbursing(context: &Context) -> Result<(), Stop> {
-    stop_if_ending(context)?;
+    stop_if_withdrawn(context)?;
     enter(context, Stage::Disbursing);
     Ok(())
 }
 
-/// Waits until an instant; a withdrawal or the expiry ends the wait.
+/// Waits until an instant; a withdrawal ends the wait.
 pub(super) async fn sleep_until(context: &Context, until: DateTime<Utc>) -> Result<(), Stop> {
     let left = (until - now(context)).to_std().unwrap_or(Duration::ZERO);
     let mut timer = context.timer(TimerOptions::builder(left).summary("cooling-off period".to_string()).build());
-    let mut ending = context.wait_condition(super::LoanOrigination::is_ending);
+    let mut withdrawal = context.wait_condition(|state| state.withdrawal.is_some());
     workflows::select! {
-        ended = ending => { ended?; timer.cancel(); }
+        withdrawn = withdrawal => { withdrawn?; timer.cancel(); }
         _ = timer => {}
     }
-    stop_if_ending(context)
+    stop_if_withdrawn(context)
 }
 
 /// Waits for the provider's callback, or for a pause that grows; after the application's patience a person is asked.
@@ -165,13 +176,14 @@ pub(super) async fn close(context: &Context, end: &End) -> Result<(), WorkflowTe
     let application_id = context.state(|state| state.input.application_id);
     let input = |at| CloseInput { application_id, outcome: end.outcome.clone(), submission_id: end.submission_id, at };
     let (closed, notified) = workflows::join!(
-        context.execute_activity(Closing::close_application, input(now(context)), options::own_write()),
+        own_write(context, || Closing::close_application, || input(now(context))),
         attempt(context, || Closing::notify_client, input)
     );
-    closed.map_err(WorkflowTermination::from)?;
-    match notified {
-        // Operations gave the notice up; the decision and its reason are recorded.
-        Ok(()) | Err(Stop::End(_)) => Ok(()),
-        Err(Stop::Terminated(termination)) => Err(termination),
+    for ended in [closed, notified] {
+        // Operations may give the notice up; the decision and its reason are recorded.
+        if let Err(Stop::Terminated(termination)) = ended {
+            return Err(termination);
+        }
     }
+    Ok(())
 }

@@ -16,8 +16,6 @@ use super::signals::locked;
 
 /// How often staff look at their lists.
 const PAUSE: Duration = Duration::from_millis(300);
-/// A new stack fetches its lists while the first application is already there: a matter of seconds, not of the book.
-const LISTS_MISSING: &str = "aml.lists_missing";
 
 /// What staff know of the applications of this run.
 #[derive(Default)]
@@ -148,19 +146,15 @@ fn operate(run: &Run, story: &Story, application_id: &str, step_id: &str, step: 
     let text = |field: &str| step[field].as_str().unwrap_or_default();
     let (name, code) = (text("step"), text("failure_code"));
     run.progress.tell(&story.planned.name, format_args!("parked at {name} ({code})"));
-    let decision = if code == LISTS_MISSING {
-        json!("retry")
-    } else {
-        let plan = story.planned.operator.as_ref().filter(|plan| plan.step == name);
-        let plan = plan.with_context(|| format!("parked at {name} ({code}), which the book does not expect"))?;
-        let again = run.desk.with(application_id, |file| {
-            file.operator_decided += 1;
-            file.operator_decided > 1
-        });
-        anyhow::ensure!(!again, "parked at {name} ({code}) again after the operator's decision");
-        run.desk.mend(&run.sandbox, story.index)?;
-        json!(plan.decision)
-    };
+    let plan = story.planned.operator.as_ref().filter(|plan| plan.step == name);
+    let plan = plan.with_context(|| format!("parked at {name} ({code}), which the book does not expect"))?;
+    let again = run.desk.with(application_id, |file| {
+        file.operator_decided += 1;
+        file.operator_decided > 1
+    });
+    anyhow::ensure!(!again, "parked at {name} ({code}) again after the operator's decision");
+    run.desk.mend(&run.sandbox, story.index)?;
+    let decision = json!(plan.decision);
     let body = json!({ "decision": decision, "reason": "демонстрация: поставщик проверен" });
     let path = format!("/v1/parked-steps/{step_id}/decision");
     match decide(&run.operations, &path, &format!("demo-{:06}-{step_id}", run.number), &body)? {

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use nesie_domain::act::ActKind;
-use nesie_domain::card::CardToken;
+use nesie_domain::card::{CardToken, CardTokenError};
 use nesie_domain::iban::Iban;
 use nesie_domain::ids::ApplicationId;
 use nesie_storage::bodies::{Destination, DisbursementChoice, PaymentProfile};
@@ -90,6 +90,11 @@ fn read(body: &[u8]) -> Result<DisbursementChoice, Problem> {
 
 fn read_merchant(fields: &mut Fields) -> Option<String> {
     let id = fields.text("/merchant_id")?;
+    // A card number must not be stored, whichever field it is sent in.
+    if CardToken::parse(&id) == Err(CardTokenError::IsPan) {
+        fields.refuse("/merchant_id", "merchant_id.is_pan", CardTokenError::IsPan.message_ru());
+        return None;
+    }
     let well_formed =
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !well_formed {
@@ -125,6 +130,13 @@ mod tests {
         assert_eq!(codes(&json!({"method": "account"})), ["required"]);
         assert_eq!(codes(&json!({"method": "merchant", "merchant_id": "M-0001", "iban": "x"})), ["unknown_field"]);
         assert_eq!(codes(&json!({"method": "card", "card_token": "4111111111111111"})), ["card_token.is_pan"]);
+        for number in ["4111111111111111", "4111-1111-1111-1111", "M-4111111111111111"] {
+            assert_eq!(
+                codes(&json!({"method": "merchant", "merchant_id": number})),
+                ["merchant_id.is_pan"],
+                "{number}"
+            );
+        }
         assert_eq!(
             codes(&json!({"method": "merchant", "merchant_id": "../x", "payment_profile": "?"})),
             ["merchant_id.format", "payment_profile.unknown"]

@@ -5,7 +5,9 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use nesie_domain::application::Stage;
 use nesie_domain::ids::{ApplicationId, ChallengeId};
-use nesie_storage::views::{agreement, money};
+use nesie_storage::applications::Application;
+use nesie_storage::views::open_work::ParkedStep;
+use nesie_storage::views::{agreement, money, open_work};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -13,7 +15,7 @@ use uuid::Uuid;
 
 use crate::acts;
 use crate::app::App;
-use crate::auth::{Allowed, Anybody};
+use crate::auth::{Allowed, Anybody, Caller};
 use crate::parse::Id;
 use crate::problem::Problem;
 use crate::view;
@@ -34,6 +36,8 @@ pub(crate) struct ApplicationView {
     stage: Value,
     /// What is expected next, of whom, where to send it, and what it needs (such as the challenge).
     expected: Option<Value>,
+    /// Who is waited for: `client`, `lender`, or nobody.
+    waiting_for: Option<&'static str>,
     /// The outcome, by `outcome` with its data, once closed.
     outcome: Option<Value>,
     /// Of the chosen draft, in percent a year.
@@ -66,10 +70,8 @@ pub(crate) async fn get(
     let sees_aml = caller.sees_aml();
     let choice = agreement::choice(&app.pool, id).await?;
     let payment = money::payment(&app.pool, id).await?;
-    let mut expected = view::expected(id, application.stage.expected().into(), sees_aml);
-    if let Some((name, value)) = needed(&app, id, &application.stage).await? {
-        expected[name] = value;
-    }
+    let open = open_work::parked_steps_of(&app.pool, id).await?;
+    let expected = expected(&app, caller, &application, open.first()).await?;
     Ok(Json(ApplicationView {
         id: id.as_uuid(),
         received_at: application.received_at,
@@ -81,6 +83,7 @@ pub(crate) async fn get(
         purpose: application.purpose,
         stage: view::stage(&application.stage, application.contract_frozen, sees_aml),
         expected: (!expected.is_null()).then_some(expected),
+        waiting_for: if open.is_empty() { view::waiting_for(&application.stage) } else { Some("lender") },
         outcome: application.outcome.as_ref().map(|outcome| view::outcome(Some(outcome), sees_aml)),
         annual_effective_rate: choice
             .as_ref()
@@ -95,6 +98,24 @@ pub(crate) async fn get(
         build: application.build,
         links: view::links(id),
     }))
+}
+
+/// What is expected, with what it needs. A parked step comes first: until it is decided on no act of the client's but
+/// a withdrawal is accepted, whatever stage was stored before it, and only staff learn of it.
+async fn expected(
+    app: &App,
+    caller: &Caller,
+    application: &Application,
+    parked: Option<&ParkedStep>,
+) -> Result<Value, Problem> {
+    if let Some(step) = parked {
+        return Ok(if caller.is_staff() { view::parked::expected(step) } else { Value::Null });
+    }
+    let mut expected = view::expected(application.id, application.stage.expected().into(), caller.sees_aml());
+    if let Some((name, value)) = needed(app, application.id, &application.stage).await? {
+        expected[name] = value;
+    }
+    Ok(expected)
 }
 
 /// What the expected act needs besides its address.

@@ -12,9 +12,29 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{Allowed, Anybody};
 use crate::parse::Parameters;
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 use crate::routes::page::PageQuery;
 use crate::view;
+
+/// The names that `stage` takes; what is none of them is refused rather than asked of the database.
+const STAGES: [&str; 14] = [
+    "assessing",
+    "awaiting_screening_decision",
+    "awaiting_acknowledgement",
+    "awaiting_schedule_choice",
+    "awaiting_disbursement_method",
+    "awaiting_identification",
+    "awaiting_signature",
+    "cooling_off",
+    "awaiting_renewed_consent",
+    "awaiting_payment_identification",
+    "processing",
+    "disbursing",
+    "recording",
+    "closed",
+];
+/// The names that `outcome` takes.
+const OUTCOMES: [&str; 5] = ["granted", "refused", "withdrawn", "expired", "failed"];
 
 /// Which applications.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,6 +80,7 @@ pub(crate) async fn list(
     Parameters(query): Parameters<ListQuery>,
 ) -> Result<Json<Applications>, Problem> {
     let caller = &allowed.caller;
+    check_names(query.stage.as_deref(), query.outcome.as_deref())?;
     let page = PageQuery { limit: query.limit, cursor: query.cursor }.read()?;
     let sees_aml = caller.sees_aml();
     let filter = Filter {
@@ -80,4 +101,47 @@ pub(crate) async fn list(
         links: view::links(line.id),
     });
     Ok(Json(Applications { items: items.collect(), next }))
+}
+
+/// Refuses names that no stage and no outcome has; each bad parameter is named.
+fn check_names(stage: Option<&str>, outcome: Option<&str>) -> Result<(), Problem> {
+    let refused = |pointer: &str, code: &str, known: &[&str]| FieldError {
+        pointer: pointer.to_owned(),
+        code: code.to_owned(),
+        message: format!("Допустимые значения: {}", known.join(", ")),
+    };
+    let mut errors = Vec::new();
+    if stage.is_some_and(|name| !STAGES.contains(&name)) {
+        errors.push(refused("?stage", "stage.unknown", &STAGES));
+    }
+    if outcome.is_some_and(|name| !OUTCOMES.contains(&name)) {
+        errors.push(refused("?outcome", "outcome.unknown", &OUTCOMES));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::Invalid(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use nesie_domain::application::{Outcome, Stage};
+    use serde_json::json;
+
+    use super::*;
+
+    /// The names of an enum, from what serde says of a name that it does not have.
+    fn names(error: &serde_json::Error) -> Vec<String> {
+        error.to_string().split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_filters_know_every_name_of_the_domain_and_no_other() {
+        let stages = serde_json::from_value::<Stage>(json!({"stage": "?"})).expect_err("no stage");
+        assert_eq!(names(&stages), STAGES);
+        let outcomes = serde_json::from_value::<Outcome>(json!({"outcome": "?"})).expect_err("no outcome");
+        assert_eq!(names(&outcomes), OUTCOMES);
+        assert_eq!(check_names(Some("closed"), Some("granted")), Ok(()));
+        assert_eq!(check_names(None, None), Ok(()));
+        let Err(Problem::Invalid(errors)) = check_names(Some("closed\0"), Some("")) else { panic!("refused") };
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["?stage", "?outcome"]);
+    }
 }

@@ -15,7 +15,6 @@ use nesie_domain::person::{
 use nesie_domain::phone::Phone;
 use nesie_domain::quote;
 use nesie_domain::term::Term;
-use nesie_platform::protection::sha256;
 use nesie_storage::applications::{self, NewApplication};
 use nesie_storage::bodies::{self, Applicant};
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
@@ -121,7 +120,7 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let caller = &allowed.caller;
     let request = RequestKey { subject: &caller.actor, route: ROUTE, key: &key.0 };
-    let fingerprint = sha256(&body);
+    let fingerprint = acts::body_hash(&app, &body);
     match idempotency::find(&app.pool, &request, &fingerprint).await? {
         Some(Claim::Finished(answer)) => return Ok(give(answer)),
         Some(Claim::OtherBody) => return Err(Problem::IdempotencyKeyReused),

@@ -43,7 +43,7 @@ pub(crate) async fn decide(
 ) -> Result<Response, Problem> {
     let step = open_work::parked_step(&app.pool, id).await?.ok_or(Problem::NotFound)?;
     let route = format!("POST /v1/parked-steps/{id}/decision");
-    let act = match acts::open(&app, &allowed.caller, &key, route, step.application_id, &body).await? {
+    let act = match acts::open_for_staff(&app, &allowed.caller, &key, route, step.application_id, &body).await? {
         Opened::Answered(response) => return Ok(response),
         Opened::Pending(act) => act,
     };

@@ -1,4 +1,5 @@
-//! The list of parked steps that wait, oldest first. Straight from PostgreSQL.
+//! The list of parked steps that wait, oldest first. Straight from PostgreSQL. Never tells operations that a list of the
+//! AML law parked one.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use crate::auth::{Allowed, ParkedReaders};
 use crate::parse::Parameters;
 use crate::problem::Problem;
 use crate::routes::page::PageQuery;
+use crate::view;
 
 /// A page of parked steps.
 #[derive(Serialize, ToSchema)]
@@ -45,14 +47,15 @@ pub(crate) struct ParkedStepView {
 /// Остановленные шаги, ожидающие решения
 #[utoipa::path(get, path = "/v1/parked-steps", tag = "operations", params(PageQuery), responses((status = 200, body = ParkedSteps)))]
 pub(crate) async fn list(
-    _: Allowed<ParkedReaders>,
+    allowed: Allowed<ParkedReaders>,
     State(app): State<App>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<ParkedSteps>, Problem> {
     let page = query.read()?;
     let mut rows = open_work::parked_steps(&app.pool, page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |step| (step.parked_at, step.id.as_uuid()));
-    let items = rows.into_iter().map(|step| ParkedStepView {
+    let sees_aml = allowed.caller.sees_aml();
+    let items = rows.into_iter().map(|step| view::parked::shown(step, sees_aml)).map(|step| ParkedStepView {
         id: step.id.as_uuid(),
         application_id: step.application_id.as_uuid(),
         step: step.step,

@@ -42,7 +42,7 @@ pub(crate) async fn decide(
 ) -> Result<Response, Problem> {
     let found = open_work::screening_match(&app.pool, id).await?.ok_or(Problem::NotFound)?;
     let route = format!("POST /v1/screening-matches/{id}/decision");
-    let act = match acts::open(&app, &allowed.caller, &key, route, found.application_id, &body).await? {
+    let act = match acts::open_for_staff(&app, &allowed.caller, &key, route, found.application_id, &body).await? {
         Opened::Answered(response) => return Ok(response),
         Opened::Pending(act) => act,
     };
