@@ -71,6 +71,13 @@ async fn twenty_choices_at_once_leave_one() {
         .await
         .expect("the rows can be counted");
     assert_eq!(rows, 1);
+    let audited: Vec<(bool, i64)> = sqlx::query_as(
+        "SELECT allowed, count(*) FROM audit WHERE action = 'choose_schedule' GROUP BY allowed ORDER BY allowed",
+    )
+    .fetch_all(&stack.database().await)
+    .await
+    .expect("the audit can be counted");
+    assert_eq!(audited, [(false, 19), (true, 1)], "every denial is audited, and one act");
 }
 
 #[tokio::test]
