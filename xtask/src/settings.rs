@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<Settings> {
-        Settings::from(Path::new("/work"), |name| {
+        Settings::from(Path::new("/workspace"), |name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
         })
     }
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(settings.temporal_address(), "http://127.0.0.1:7233");
         assert_eq!(settings.temporal_pages().as_deref(), Some("http://127.0.0.1:8233"));
         assert_eq!(settings.issuer(), "http://127.0.0.1:8090/oidc");
-        assert_eq!(settings.packages, Path::new("/work/.dev/py"));
+        assert_eq!(settings.packages, Path::new("/workspace/.dev/py"));
     }
 
     #[test]

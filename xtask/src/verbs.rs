@@ -1,7 +1,6 @@
 //! The verbs that bring the stack up for a while: test, migrate, demo, bench; and the token.
 //! None of them knows the database's tables or any crate of ours.
 
-use std::env;
 use std::process::Command;
 use std::time::Duration;
 
@@ -93,7 +92,8 @@ fn test_environment(stack: &Stack, command: &mut Command) -> Result<()> {
         .env("DATABASE_URL", settings.owner_database_url())
         .env("TEMPORAL_ADDRESS", settings.temporal_address())
         .env("NESIE_BIN_DIR", stack.binaries()?)
-        .env("NESIE_XTASK", env::current_exe().context("finding ourselves")?)
+        // Not the running executable: building all targets may have replaced its file.
+        .env("NESIE_XTASK", stack.binaries()?.join("xtask"))
         .env("NESIE_PACKAGES_DIR", &settings.packages);
     Ok(())
 }
