@@ -24,14 +24,6 @@ pub(crate) fn shown(mut step: ParkedStep, sees_aml: bool) -> ParkedStep {
     step
 }
 
-/// The decisions that the workflow would accept: a step after which money may have moved can not be given up.
-fn decisions(step: &str) -> &'static [ParkedDecision] {
-    match step {
-        "transfer_money" | "record_loan" => &[ParkedDecision::Retry],
-        _ => &[ParkedDecision::Retry, ParkedDecision::FailAndCompensate],
-    }
-}
-
 /// The decision that is expected on a parked step, and where to send it.
 pub(crate) fn expected(step: &ParkedStep) -> Value {
     json!({
@@ -40,7 +32,7 @@ pub(crate) fn expected(step: &ParkedStep) -> Value {
         "method": "POST",
         "path": format!("/v1/parked-steps/{}/decision", step.id),
         "parked_step_id": step.id,
-        "decisions": decisions(&step.step),
+        "decisions": ParkedDecision::possible_on(&step.step),
     })
 }
 
@@ -49,7 +41,7 @@ pub(crate) fn expected(step: &ParkedStep) -> Value {
 pub(crate) fn after_refusal(open: &[ParkedStep], refused: What) -> Option<&ParkedStep> {
     let What::DecideParkedStep { parked_step_id, decision } = refused else { return open.first() };
     match open.iter().find(|step| step.id == parked_step_id) {
-        Some(step) if !decisions(&step.step).contains(&decision) => Some(step),
+        Some(step) if !ParkedDecision::possible_on(&step.step).contains(&decision) => Some(step),
         _ => open.iter().find(|step| step.id != parked_step_id),
     }
 }

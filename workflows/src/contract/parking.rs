@@ -43,6 +43,18 @@ pub enum ParkedDecision {
     FailAndCompensate,
 }
 
+impl ParkedDecision {
+    /// The decisions that are possible on a parked step. Once a transfer may have been sent, only the provider can say
+    /// that no money moved, so such a step can not be given up (docs/decisions/0008).
+    #[must_use]
+    pub fn possible_on(step: &str) -> &'static [Self] {
+        match step {
+            "transfer_money" | "record_loan" => &[Self::Retry],
+            _ => &[Self::Retry, Self::FailAndCompensate],
+        }
+    }
+}
+
 /// A person's decision on a parked step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolveInput {
@@ -73,5 +85,24 @@ impl Parking {
     #[activity(name = "resolve_parked_step")]
     pub fn resolve_parked_step(input: ResolveInput) -> Result<(), ActivityError> {
         unimplemented!()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use temporalio_common::ActivityDefinition as _;
+
+    use super::ParkedDecision;
+    use crate::contract::{Agreement, Disbursement};
+
+    #[test]
+    fn a_step_whose_money_may_have_moved_can_only_be_retried() {
+        // By the activities' own names: a renamed step must not slip out of the rule.
+        for step in [Disbursement::transfer_money.name(), Disbursement::record_loan.name()] {
+            assert_eq!(ParkedDecision::possible_on(step), [ParkedDecision::Retry], "{step}");
+        }
+        for step in [Disbursement::reserve_and_check.name(), Agreement::verify_signature.name()] {
+            assert!(ParkedDecision::possible_on(step).contains(&ParkedDecision::FailAndCompensate), "{step}");
+        }
     }
 }

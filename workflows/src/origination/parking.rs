@@ -72,8 +72,7 @@ pub(super) async fn park(context: &Context, step: &str, failure: FailureDetails)
     let occasion = context.state(|state| state.parked.iter().filter(|parked| parked.step == step).count()) + 1;
     let occasion = u16::try_from(occasion).unwrap_or(u16::MAX);
     let parked_step_id = parked_step_id(application_id, step, occasion);
-    // Once the transfer may have been sent, only the provider can say that no money moved.
-    let may_fail = !matches!(step, "transfer_money" | "record_loan");
+    let may_fail = ParkedDecision::possible_on(step).contains(&ParkedDecision::FailAndCompensate);
     let input = ParkInput {
         application_id,
         parked_step_id,
