@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, EvidenceId};
+use nesie_domain::ids::{EvidenceId, Owner};
 use nesie_platform::protection::sha256;
 use nesie_storage::error::During as _;
 use nesie_storage::evidence::{self, NewEvidence, ProviderCall};
@@ -18,7 +18,7 @@ use crate::record::{derived_id, hex};
 /// Which call it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(crate) application_id: ApplicationId,
+    pub(crate) owner: Owner,
     pub(crate) step: &'static str,
     pub(crate) provider: &'static str,
     pub(crate) operation: &'static str,
@@ -28,15 +28,16 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of a step, keyed by application, step and intent: a repeat has the same key.
+    /// A call of a step, keyed by application or case, step and intent: a repeat has the same key.
     pub(crate) fn new(
-        application_id: ApplicationId,
+        owner: impl Into<Owner>,
         step: &'static str,
         (provider, operation): (&'static str, &'static str),
         intent: impl Display,
         at: DateTime<Utc>,
     ) -> Self {
-        Self { application_id, step, provider, operation, key: format!("{application_id}:{step}:{intent}"), at }
+        let owner = owner.into();
+        Self { owner, step, provider, operation, key: format!("{owner}:{step}:{intent}"), at }
     }
 
     /// The same call under a key of its own for every time that the provider could not tell: it answers the same key
@@ -51,7 +52,7 @@ impl Call {
 
     fn row(&self) -> ProviderCall<'_> {
         ProviderCall {
-            application_id: self.application_id,
+            owner: self.owner,
             step: self.step,
             provider: self.provider,
             operation: self.operation,
@@ -141,14 +142,14 @@ impl Received {
     }
 
     async fn keep_as(&self, world: &World, connection: &mut PgConnection, result: &str) -> Result<EvidenceId, Failure> {
-        let Call { application_id, step, provider, operation, at, .. } = &self.call;
+        let Call { owner, step, provider, operation, at, .. } = &self.call;
         let sha256 = sha256(&self.raw);
         let kind = format!("{provider}.{operation}");
-        let id = derived_id(*application_id, &format!("evidence|{step}|{kind}|{}", hex(&sha256)));
+        let id = derived_id(*owner, &format!("evidence|{step}|{kind}|{}", hex(&sha256)));
         let id = EvidenceId::from_uuid(id);
         let new = NewEvidence {
             id,
-            application_id: *application_id,
+            owner: *owner,
             step,
             kind: &kind,
             content_type: &self.content_type,

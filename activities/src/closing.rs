@@ -2,7 +2,7 @@
 //! Never tells the client a confidential ground, and never ends one as not granted whose money may have moved.
 
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
-use nesie_storage::facts::{self, Actor, Fact, Recorded};
+use nesie_storage::facts::{self, Actor, Fact, Move, Recorded};
 use nesie_storage::money::{self, PaymentState};
 use nesie_storage::{PgConnection, notices, pool};
 use nesie_workflows::contract::CloseInput;
@@ -26,15 +26,14 @@ pub(crate) async fn close_application(world: &World, input: CloseInput) -> Resul
     let event = format!("application.{}", input.outcome.as_str());
     let mut transaction = pool::begin(&world.pool).await?;
     let fact = Fact {
-        application_id: input.application_id,
+        owner: input.application_id.into(),
         fact_key: "close_application",
         kind: "application_closed",
         details: json!({ "outcome": shown(&input.outcome) }),
         at: input.at,
         actor,
         build: world.build,
-        stage: Some(&Stage::Closed),
-        outcome: Some(&input.outcome),
+        moves: Move::Application { stage: &Stage::Closed, outcome: Some(&input.outcome) },
         event: Some(&event),
     };
     if facts::record(&mut transaction, fact).await? == Recorded::New {

@@ -4,10 +4,12 @@
 
 mod agreement;
 mod calls;
+mod case;
 mod closing;
 mod contract;
 mod credit;
 mod disbursement_method;
+mod duties;
 pub mod failure;
 mod identification;
 mod lists;

@@ -1,8 +1,9 @@
 //! Parked steps: made visible with an explanation, and what a person decided on them (design invariant 7).
 //! Never tries anything again by itself.
 
+use nesie_domain::ids::Owner;
 use nesie_storage::bodies::Decision as DecisionBody;
-use nesie_storage::facts::Actor;
+use nesie_storage::facts::{Actor, Fact, Move};
 use nesie_storage::parked::{self, NewParkedStep};
 use nesie_storage::pool;
 use nesie_storage::screening::Decision;
@@ -10,15 +11,14 @@ use nesie_workflows::contract::{ParkInput, ParkedDecision, ResolveInput};
 use serde_json::json;
 
 use crate::World;
+use crate::case::submitted;
 use crate::failure::Failure;
-use crate::record::StepFact;
-use crate::subject::Submitted;
 
 /// Makes the failed step visible.
 pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Failure> {
-    let fact = StepFact {
-        application_id: input.application_id,
-        key: &format!("parked:{}", input.parked_step_id),
+    let fact = Fact {
+        owner: input.owner,
+        fact_key: &format!("parked:{}", input.parked_step_id),
         kind: "step_parked",
         details: json!({
             "parked_step_id": input.parked_step_id,
@@ -28,13 +28,17 @@ pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Fai
         }),
         at: input.at,
         actor: Actor::System,
-        stage: None,
-        event: Some("application.step_parked"),
+        build: world.build,
+        moves: Move::Stays,
+        event: Some(match input.owner {
+            Owner::Application(_) => "application.step_parked",
+            Owner::Case(_) => "case.step_parked",
+        }),
     };
-    if let Some(mut transaction) = world.begin(fact).await? {
+    if let Some(mut transaction) = world.begin_with(fact).await? {
         let new = NewParkedStep {
             id: input.parked_step_id,
-            application_id: input.application_id,
+            owner: input.owner,
             step: &input.step,
             occasion: input.occasion.into(),
             provider: input.provider.as_deref(),
@@ -51,25 +55,26 @@ pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Fai
 
 /// Stores what was decided.
 pub(crate) async fn resolve_parked_step(world: &World, input: ResolveInput) -> Result<(), Failure> {
-    let submitted = Submitted::<DecisionBody>::load(world, input.application_id, input.submission_id).await?;
+    let submitted = submitted::<DecisionBody>(world, input.owner, input.submission_id).await?;
     let decision = match input.decision {
         ParkedDecision::Retry => "retry",
         ParkedDecision::FailAndCompensate => "fail_and_compensate",
     };
-    let fact = StepFact {
-        application_id: input.application_id,
-        key: &format!("parked:{}:decision", input.parked_step_id),
+    let fact = Fact {
+        owner: input.owner,
+        fact_key: &format!("parked:{}:decision", input.parked_step_id),
         kind: "parked_step_decided",
         details: json!({ "parked_step_id": input.parked_step_id, "decision": decision }),
         at: input.at,
         actor: submitted.actor_because(submitted.body.reason.clone()),
-        stage: None,
+        build: world.build,
+        moves: Move::Stays,
         event: None,
     };
-    if let Some(mut transaction) = world.begin(fact).await? {
+    if let Some(mut transaction) = world.begin_with(fact).await? {
         let decided =
             Decision { decision, decided_by: &submitted.submitted_by, reason: &submitted.body.reason, at: input.at };
-        parked::decide(&mut transaction, input.application_id, input.parked_step_id, &decided).await?;
+        parked::decide(&mut transaction, input.owner, input.parked_step_id, &decided).await?;
         pool::commit(transaction).await?;
     }
     Ok(())

@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
-use nesie_domain::ids::ApplicationId;
-use nesie_storage::facts::{self, Actor, Fact, Recorded};
+use nesie_domain::case::CaseStage;
+use nesie_domain::ids::{ApplicationId, CaseId, Owner};
+use nesie_storage::facts::{self, Actor, Fact, Move, Recorded};
 use nesie_storage::{Postgres, StorageError, Transaction, pool, recorded};
 use nesie_workflows::contract::Verdict;
 use serde::de::DeserializeOwned;
@@ -14,12 +15,12 @@ use uuid::Uuid;
 use crate::World;
 use crate::failure::Failure;
 
-/// The name space of ids that follow from an application: made once at random, never changed.
+/// The name space of ids that follow from an application or a case: made once at random, never changed.
 const DERIVED_NAMESPACE: Uuid = Uuid::from_u128(0x5b1d_7c02_94e6_4f0a_8d3e_2a61_c7f5_9be4);
 
-/// The same id for the same application and thing, so that a repeat names the same row.
-pub(crate) fn derived_id(application_id: ApplicationId, thing: &str) -> Uuid {
-    Uuid::new_v5(&DERIVED_NAMESPACE, format!("{application_id}|{thing}").as_bytes())
+/// The same id for the same owner and thing, so that a repeat names the same row.
+pub(crate) fn derived_id(owner: impl Into<Owner>, thing: &str) -> Uuid {
+    Uuid::new_v5(&DERIVED_NAMESPACE, format!("{}|{thing}", owner.into()).as_bytes())
 }
 
 /// What a step decided, as one fact.
@@ -35,22 +36,55 @@ pub(crate) struct StepFact<'a> {
     pub(crate) event: Option<&'a str>,
 }
 
+/// What a step of a case decided, as one fact.
+pub(crate) struct CaseFact<'a> {
+    pub(crate) case_id: CaseId,
+    /// `<step>` or `<step>:<what>`.
+    pub(crate) key: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) details: Value,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) actor: Actor,
+    pub(crate) stage: Option<&'a CaseStage>,
+    pub(crate) event: Option<&'a str>,
+}
+
 impl World {
     /// Begins the transaction of a step with its fact. `None`: another attempt recorded the very same before.
     pub(crate) async fn begin(&self, fact: StepFact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
-        let mut transaction = pool::begin(&self.pool).await?;
         let fact = Fact {
-            application_id: fact.application_id,
+            owner: fact.application_id.into(),
             fact_key: fact.key,
             kind: fact.kind,
             details: fact.details,
             at: fact.at,
             actor: fact.actor,
             build: self.build,
-            stage: fact.stage,
-            outcome: None,
+            moves: fact.stage.map_or(Move::Stays, |stage| Move::Application { stage, outcome: None }),
             event: fact.event,
         };
+        self.begin_with(fact).await
+    }
+
+    /// Begins the transaction of a case's step with its fact. `None` as for an application.
+    pub(crate) async fn begin_case(&self, fact: CaseFact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+        let fact = Fact {
+            owner: fact.case_id.into(),
+            fact_key: fact.key,
+            kind: fact.kind,
+            details: fact.details,
+            at: fact.at,
+            actor: fact.actor,
+            build: self.build,
+            moves: fact.stage.map_or(Move::Stays, |stage| Move::Case { stage }),
+            event: fact.event,
+        };
+        self.begin_with(fact).await
+    }
+
+    /// Begins a transaction with a fact, whoever's it is.
+    pub(crate) async fn begin_with(&self, fact: Fact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+        let mut transaction = pool::begin(&self.pool).await?;
         match facts::record(&mut transaction, fact).await {
             Ok(Recorded::New) => Ok(Some(transaction)),
             Ok(Recorded::Already) => Ok(None),
@@ -63,10 +97,10 @@ impl World {
     /// The verdict that a step recorded before, if it did.
     pub(crate) async fn recorded<V: DeserializeOwned>(
         &self,
-        application_id: ApplicationId,
+        owner: impl Into<Owner>,
         key: &str,
     ) -> Result<Option<V>, Failure> {
-        let Some(fact) = recorded::fact(&self.pool, application_id, key).await? else { return Ok(None) };
+        let Some(fact) = recorded::fact(&self.pool, owner, key).await? else { return Ok(None) };
         let verdict = fact.details.get("verdict").cloned().unwrap_or_default();
         serde_json::from_value(verdict).map(Some).map_err(|_| Failure::park("record.unreadable"))
     }

@@ -1,8 +1,6 @@
 //! The application that a step works on, with its applicant opened, and what was submitted for it.
 //! Never keeps what it opened longer than the step.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Asia::Almaty;
 use nesie_domain::ids::{ApplicationId, SubmissionId};
 use nesie_domain::limits::PolicySet;
 use nesie_domain::money::Money;
@@ -57,11 +55,6 @@ fn term(application: &Application) -> Option<Term> {
         (None, Some(days)) => Term::days(u16::try_from(days).ok()?).ok(),
         _ => None,
     }
-}
-
-/// The calendar day in Almaty: the day of the law and of schedules.
-pub(crate) fn almaty_date(at: DateTime<Utc>) -> NaiveDate {
-    at.with_timezone(&Almaty).date_naive()
 }
 
 /// Opens sealed JSON. A failure says nothing of the content.

@@ -69,6 +69,73 @@ typed_ids! {
     RequestId,
     /// One stored piece of evidence.
     EvidenceId,
+    /// One case of the Rules beside applications (paras 4, 5, 13, 36), and its workflow.
+    CaseId,
+    /// One legal term to be kept.
+    DutyId,
+    /// One act that needs a second person.
+    ApprovalId,
+    /// One document that came with a case or an act.
+    DocumentId,
+}
+
+/// Whose a fact, a call, a piece of evidence or a parked step is. In JSON it is the one field that names it, so it can be
+/// flattened into what once knew only applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Owner {
+    /// An application.
+    #[serde(rename = "application_id")]
+    Application(ApplicationId),
+    /// A case.
+    #[serde(rename = "case_id")]
+    Case(CaseId),
+}
+
+impl Owner {
+    /// The bare UUID; no application and no case share one.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        match self {
+            Self::Application(id) => id.as_uuid(),
+            Self::Case(id) => id.as_uuid(),
+        }
+    }
+
+    /// The application's UUID, where it is one.
+    #[must_use]
+    pub const fn application(self) -> Option<Uuid> {
+        match self {
+            Self::Application(id) => Some(id.as_uuid()),
+            Self::Case(_) => None,
+        }
+    }
+
+    /// The case's UUID, where it is one.
+    #[must_use]
+    pub const fn case(self) -> Option<Uuid> {
+        match self {
+            Self::Application(_) => None,
+            Self::Case(id) => Some(id.as_uuid()),
+        }
+    }
+}
+
+impl From<ApplicationId> for Owner {
+    fn from(id: ApplicationId) -> Self {
+        Self::Application(id)
+    }
+}
+
+impl From<CaseId> for Owner {
+    fn from(id: CaseId) -> Self {
+        Self::Case(id)
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_uuid().fmt(formatter)
+    }
 }
 
 crate::rejection::rejections! {

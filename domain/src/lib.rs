@@ -3,10 +3,14 @@
 
 pub mod act;
 pub mod application;
+pub mod approval;
 pub mod bin;
+pub mod calendar;
 pub mod card;
+pub mod case;
 pub mod challenge;
 mod control_digit;
+pub mod duty;
 pub mod effective_rate;
 pub mod hash;
 pub mod iban;

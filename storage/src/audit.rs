@@ -1,7 +1,7 @@
 //! The audit log of acts and denials that the API sees; facts of activities write theirs in `facts`. Append-only.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::ApplicationId;
+use nesie_domain::ids::{ApplicationId, Owner};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -32,6 +32,15 @@ pub struct Entry<'a> {
 #[must_use]
 pub fn application_object(id: ApplicationId) -> String {
     format!("application/{id}")
+}
+
+/// The name of an application or a case in the audit log.
+#[must_use]
+pub fn object_of(owner: Owner) -> String {
+    match owner {
+        Owner::Application(id) => application_object(id),
+        Owner::Case(id) => format!("case/{id}"),
+    }
 }
 
 /// Records an act in the caller's transaction.

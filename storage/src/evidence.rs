@@ -2,7 +2,7 @@
 //! Never sees a plain answer: content comes in sealed, with the hash of what was received.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, EvidenceId};
+use nesie_domain::ids::{EvidenceId, Owner};
 use sqlx::{PgConnection, PgPool};
 
 use crate::error::{During, StorageError, ensure_rows};
@@ -10,10 +10,10 @@ use crate::error::{During, StorageError, ensure_rows};
 /// A piece of evidence to be stored (R-088, R-211, R-213).
 #[derive(Clone, Debug)]
 pub struct NewEvidence<'a> {
-    /// Its id, derived from application, step, kind and hash: a repeat has the same.
+    /// Its id, derived from owner, step, kind and hash: a repeat has the same.
     pub id: EvidenceId,
-    /// The application.
-    pub application_id: ApplicationId,
+    /// Whose it is.
+    pub owner: Owner,
     /// The step that received it.
     pub step: &'a str,
     /// What it is, for example `bureau.report`.
@@ -34,10 +34,11 @@ pub struct NewEvidence<'a> {
 /// [`StorageError::Conflict`] when the id names another piece; [`StorageError::Driver`].
 pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO evidence (id, application_id, step, kind, content_type, content_sealed, sha256, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        "INSERT INTO evidence (id, application_id, case_id, step, kind, content_type, content_sealed, sha256, recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         new.id.as_uuid(),
-        new.application_id.as_uuid(),
+        new.owner.application(),
+        new.owner.case(),
         new.step,
         new.kind,
         new.content_type,
@@ -52,9 +53,9 @@ pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Res
         return Ok(());
     }
     let same = sqlx::query_scalar!(
-        r#"SELECT (application_id = $2 AND step = $3 AND kind = $4 AND sha256 = $5) AS "same!" FROM evidence WHERE id = $1"#,
+        r#"SELECT (owner_id = $2 AND step = $3 AND kind = $4 AND sha256 = $5) AS "same!" FROM evidence WHERE id = $1"#,
         new.id.as_uuid(),
-        new.application_id.as_uuid(),
+        new.owner.as_uuid(),
         new.step,
         new.kind,
         new.sha256,
@@ -68,8 +69,8 @@ pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Res
 /// One event of a call to a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct ProviderCall<'a> {
-    /// The application.
-    pub application_id: ApplicationId,
+    /// Whose it is.
+    pub owner: Owner,
     /// The step that calls.
     pub step: &'a str,
     /// The provider.
@@ -95,17 +96,19 @@ pub const UNDETERMINED: &str = "undetermined";
 /// [`StorageError::Driver`].
 pub async fn begin_call(connection: &mut PgConnection, call: &ProviderCall<'_>) -> Result<i32, StorageError> {
     sqlx::query_scalar!(
-        "INSERT INTO provider_calls (application_id, step, provider, operation, key, attempt, result, called_at)
-         SELECT $1, $2, $3, $4, $5, count(*)::integer + 1, $6, $7 FROM provider_calls
-         WHERE application_id = $1 AND step = $2 AND operation = $4 AND key = $5 AND result = $6
+        "INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
+         SELECT $8, $9, $2, $3, $4, $5, count(*)::integer + 1, $6, $7 FROM provider_calls
+         WHERE owner_id = $1 AND step = $2 AND operation = $4 AND key = $5 AND result = $6
          RETURNING attempt",
-        call.application_id.as_uuid(),
+        call.owner.as_uuid(),
         call.step,
         call.provider,
         call.operation,
         call.key,
         BEGUN,
         call.at,
+        call.owner.application(),
+        call.owner.case(),
     )
     .fetch_one(connection)
     .await
@@ -123,9 +126,10 @@ pub async fn end_call(
     result: &str,
 ) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO provider_calls (application_id, step, provider, operation, key, attempt, result, called_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        call.application_id.as_uuid(),
+        "INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        call.owner.application(),
+        call.owner.case(),
         call.step,
         call.provider,
         call.operation,
@@ -147,9 +151,9 @@ pub async fn end_call(
 pub async fn undetermined_calls(pool: &PgPool, call: &ProviderCall<'_>) -> Result<i64, StorageError> {
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM provider_calls
-           WHERE application_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $5
+           WHERE owner_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $5
              AND starts_with(key, $6)"#,
-        call.application_id.as_uuid(),
+        call.owner.as_uuid(),
         call.step,
         call.provider,
         call.operation,

@@ -1,9 +1,10 @@
-//! A fact about an application: timeline, audit, outbox and stage written in the caller's transaction, once per key.
+//! A fact about an application or a case: timeline, audit, outbox and stage written in the caller's transaction, once per key.
 //! Never decides anything: what is a fact was decided by the workflow (design invariant 2).
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::{Outcome, Stage};
-use nesie_domain::ids::ApplicationId;
+use nesie_domain::case::CaseStage;
+use nesie_domain::ids::Owner;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -28,8 +29,8 @@ pub enum Actor {
 /// One fact. The same `fact_key` must always bring the same kind and details.
 #[derive(Clone, Debug)]
 pub struct Fact<'a> {
-    /// The application it is about.
-    pub application_id: ApplicationId,
+    /// What it is about.
+    pub owner: Owner,
     /// Step and occasion, for example `credit_report:assessment`.
     pub fact_key: &'a str,
     /// What happened, a stable name.
@@ -42,12 +43,29 @@ pub struct Fact<'a> {
     pub actor: Actor,
     /// The build that decided.
     pub build: &'a str,
-    /// The stage that the application is in from now on, if it changes.
-    pub stage: Option<&'a Stage>,
-    /// The outcome, if this fact ends the application.
-    pub outcome: Option<&'a Outcome>,
+    /// Where it is from now on.
+    pub moves: Move<'a>,
     /// The event for the lender's own systems, if there is one.
     pub event: Option<&'a str>,
+}
+
+/// Where a fact brings what it is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Move<'a> {
+    /// It stays where it is.
+    Stays,
+    /// An application enters a stage; the outcome, if the fact ends it.
+    Application {
+        /// The stage.
+        stage: &'a Stage,
+        /// The outcome.
+        outcome: Option<&'a Outcome>,
+    },
+    /// A case enters a stage; the last one closes it.
+    Case {
+        /// The stage.
+        stage: &'a CaseStage,
+    },
 }
 
 /// Whether a fact was written now or before.
@@ -59,35 +77,22 @@ pub enum Recorded {
     Already,
 }
 
-/// Records a fact; the ruleset is the application's own.
+/// Records a fact; the ruleset is the application's or the case's own.
 ///
 /// # Errors
 /// [`StorageError::Conflict`] when the key was used with other content or the application has another outcome;
-/// [`StorageError::RowsAffected`] when there is no such application or it is closed; [`StorageError::Driver`].
+/// [`StorageError::RowsAffected`] when there is no such application or case, or it is closed and to be moved; [`StorageError::Driver`].
 pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Recorded, StorageError> {
-    let id = fact.application_id.as_uuid();
-    let inserted = sqlx::query!(
-        "INSERT INTO timeline (application_id, fact_key, kind, details, occurred_at, ruleset, build)
-         SELECT id, $2, $3, $4, $5, ruleset, $6 FROM applications WHERE id = $1
-         ON CONFLICT (application_id, fact_key) DO NOTHING",
-        id,
-        fact.fact_key,
-        fact.kind,
-        fact.details,
-        fact.at,
-        fact.build,
-    )
-    .execute(&mut *connection)
-    .await
-    .during("facts.timeline")?;
-    if inserted.rows_affected() == 0 {
+    if insert(connection, &fact).await? == 0 {
         return compare(connection, &fact).await;
     }
     write_audit(connection, &fact).await?;
     if let Some(event) = fact.event {
         let written = sqlx::query!(
-            "INSERT INTO outbox (application_id, fact_key, event, payload, occurred_at) VALUES ($1, $2, $3, $4, $5)",
-            id,
+            "INSERT INTO outbox (application_id, case_id, fact_key, event, payload, occurred_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            fact.owner.application(),
+            fact.owner.case(),
             fact.fact_key,
             event,
             fact.details,
@@ -98,10 +103,32 @@ pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Rec
         .during("facts.outbox")?;
         ensure_rows("facts.outbox", &written, 1)?;
     }
-    if fact.stage.is_some() || fact.outcome.is_some() {
-        move_on(connection, &fact).await?;
+    match fact.moves {
+        Move::Stays => {}
+        Move::Application { stage, outcome } => move_application(connection, &fact, stage, outcome).await?,
+        Move::Case { stage } => move_case(connection, &fact, stage).await?,
     }
     Ok(Recorded::New)
+}
+
+async fn insert(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<u64, StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO timeline (application_id, case_id, fact_key, kind, details, occurred_at, ruleset, build)
+         SELECT $1, $2, $3, $4, $5, $6, ruleset, $7
+         FROM (SELECT ruleset FROM applications WHERE id = $1 UNION ALL SELECT ruleset FROM cases WHERE id = $2) AS owner
+         ON CONFLICT DO NOTHING",
+        fact.owner.application(),
+        fact.owner.case(),
+        fact.fact_key,
+        fact.kind,
+        fact.details,
+        fact.at,
+        fact.build,
+    )
+    .execute(connection)
+    .await
+    .during("facts.timeline")?;
+    Ok(written.rows_affected())
 }
 
 async fn write_audit(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), StorageError> {
@@ -117,7 +144,7 @@ async fn write_audit(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(
         actor,
         roles,
         fact.kind,
-        crate::audit::application_object(fact.application_id),
+        crate::audit::object_of(fact.owner),
         reason,
         fact.fact_key,
         fact.details,
@@ -129,17 +156,19 @@ async fn write_audit(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(
 }
 
 /// A closed application never changes again: the guard stands in the statement.
-async fn move_on(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), StorageError> {
-    let stage = fact.stage.map(serde_json::to_value).transpose().during("facts.stage")?;
-    let outcome = fact.outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
+async fn move_application(
+    connection: &mut PgConnection,
+    fact: &Fact<'_>,
+    stage: &Stage,
+    outcome: Option<&Outcome>,
+) -> Result<(), StorageError> {
+    let stage = serde_json::to_value(stage).during("facts.stage")?;
+    let outcome = outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
     let updated = sqlx::query!(
         "UPDATE applications
-         SET stage = COALESCE($2, stage)
-           , stage_at = CASE WHEN $2::jsonb IS NULL THEN stage_at ELSE $4 END
-           , outcome = $3
-           , closed_at = CASE WHEN $3::jsonb IS NULL THEN NULL ELSE $4 END
+         SET stage = $2, stage_at = $4::timestamptz, outcome = $3, closed_at = CASE WHEN $3::jsonb IS NULL THEN NULL ELSE $4::timestamptz END
          WHERE id = $1 AND outcome IS NULL",
-        fact.application_id.as_uuid(),
+        fact.owner.as_uuid(),
         stage,
         outcome,
         fact.at,
@@ -150,13 +179,35 @@ async fn move_on(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), S
     ensure_rows("facts.stage", &updated, 1)
 }
 
+/// Nor does a closed case.
+async fn move_case(connection: &mut PgConnection, fact: &Fact<'_>, stage: &CaseStage) -> Result<(), StorageError> {
+    let closed = stage.is_closed();
+    let stage = serde_json::to_value(stage).during("facts.stage")?;
+    let updated = sqlx::query!(
+        "UPDATE cases SET stage = $2, stage_at = $3::timestamptz, closed_at = CASE WHEN $4 THEN $3::timestamptz END
+         WHERE id = $1 AND closed_at IS NULL",
+        fact.owner.as_uuid(),
+        stage,
+        fact.at,
+        closed,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("facts.case_stage")?;
+    ensure_rows("facts.case_stage", &updated, 1)
+}
+
 async fn compare(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<Recorded, StorageError> {
-    let outcome = fact.outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
+    let outcome = match fact.moves {
+        Move::Application { outcome: Some(outcome), .. } => Some(serde_json::to_value(outcome)),
+        _ => None,
+    };
+    let outcome = outcome.transpose().during("facts.outcome")?;
     let same = sqlx::query_scalar!(
         r#"SELECT (t.kind = $3 AND t.details = $4 AND ($5::jsonb IS NULL OR a.outcome = $5)) IS TRUE AS "same!"
-           FROM timeline t JOIN applications a ON a.id = t.application_id
-           WHERE t.application_id = $1 AND t.fact_key = $2"#,
-        fact.application_id.as_uuid(),
+           FROM timeline t LEFT JOIN applications a ON a.id = t.application_id
+           WHERE t.owner_id = $1 AND t.fact_key = $2"#,
+        fact.owner.as_uuid(),
         fact.fact_key,
         fact.kind,
         fact.details,
@@ -175,6 +226,7 @@ async fn compare(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<Recor
 #[cfg(test)]
 mod tests {
     use nesie_domain::application::RefusalGround;
+    use nesie_domain::ids::ApplicationId;
     use serde_json::json;
     use sqlx::PgPool;
 
@@ -183,15 +235,14 @@ mod tests {
 
     fn fact(id: ApplicationId) -> Fact<'static> {
         Fact {
-            application_id: id,
+            owner: id.into(),
             fact_key: "credit_report:assessment",
             kind: "credit_report_received",
             details: json!({"report_id": "r-1"}),
             at: DateTime::UNIX_EPOCH,
             actor: Actor::System,
             build: "test",
-            stage: Some(&Stage::AwaitingAcknowledgement),
-            outcome: None,
+            moves: Move::Application { stage: &Stage::AwaitingAcknowledgement, outcome: None },
             event: Some("application.assessed"),
         }
     }
@@ -226,8 +277,7 @@ mod tests {
         let end = |outcome| Fact {
             fact_key: "end",
             kind: "closed",
-            stage: Some(&Stage::Closed),
-            outcome: Some(outcome),
+            moves: Move::Application { stage: &Stage::Closed, outcome: Some(outcome) },
             ..fact(id)
         };
         assert_eq!(record(&mut connection, end(&refused)).await.expect("closed"), Recorded::New);

@@ -11,7 +11,7 @@ use crate::error::{During, StorageError};
 /// The migrations that this build was made for. Public so that tests elsewhere can make databases of their own.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// Applies what is missing, under the migrator's advisory lock, and inserts the limits that the law fixes.
+/// Applies what is missing, under the migrator's advisory lock, and inserts what the law fixes: limits, the calendar.
 ///
 /// # Errors
 /// [`StorageError::Migrate`] when a migration fails or an applied one was changed since; [`StorageError::Driver`].
@@ -29,7 +29,8 @@ pub async fn migrate(owner_url: &str) -> Result<(), StorageError> {
 pub async fn migrate_with(pool: &PgPool) -> Result<(), StorageError> {
     MIGRATOR.run(pool).await.map_err(|source| StorageError::Migrate { source })?;
     let mut connection = pool.acquire().await.during("migrate.acquire")?;
-    insert_policy(&mut connection).await
+    insert_policy(&mut connection).await?;
+    crate::calendar::insert_shipped(&mut connection).await
 }
 
 /// Inserts the limits' rows of the domain that are not there yet; rows once in force are never changed.

@@ -1,7 +1,7 @@
 //! Parked steps: made visible once an occasion, decided once (design invariant 7). Lists of them are in `views`.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, ParkedStepId};
+use nesie_domain::ids::{Owner, ParkedStepId};
 use sqlx::PgConnection;
 
 use crate::error::{During, StorageError, ensure_rows};
@@ -10,10 +10,10 @@ use crate::screening::Decision;
 /// A step to be parked.
 #[derive(Clone, Copy, Debug)]
 pub struct NewParkedStep<'a> {
-    /// Its id, derived from application, step and occasion.
+    /// Its id, derived from owner, step and occasion.
     pub id: ParkedStepId,
-    /// The application.
-    pub application_id: ApplicationId,
+    /// Whose step it is.
+    pub owner: Owner,
     /// The activity's name.
     pub step: &'a str,
     /// How many times this step has been parked, this time included.
@@ -36,10 +36,11 @@ pub struct NewParkedStep<'a> {
 /// [`StorageError::Driver`], also where the occasion has a row.
 pub async fn insert(connection: &mut PgConnection, new: &NewParkedStep<'_>) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO parked_steps (id, application_id, step, occasion, provider, failure_code, retry_is_safe, explanation, parked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO parked_steps (id, application_id, case_id, step, occasion, provider, failure_code, retry_is_safe, explanation, parked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         new.id.as_uuid(),
-        new.application_id.as_uuid(),
+        new.owner.application(),
+        new.owner.case(),
         new.step,
         new.occasion,
         new.provider,
@@ -54,21 +55,21 @@ pub async fn insert(connection: &mut PgConnection, new: &NewParkedStep<'_>) -> R
     ensure_rows("parked_steps.insert", &written, 1)
 }
 
-/// Stores the decision on a parked step of the application; it is decided once.
+/// Stores the decision on a parked step of its owner; it is decided once.
 ///
 /// # Errors
-/// [`StorageError::RowsAffected`] when it was decided before or is another application's; [`StorageError::Driver`].
+/// [`StorageError::RowsAffected`] when it was decided before or is somebody else's; [`StorageError::Driver`].
 pub async fn decide(
     connection: &mut PgConnection,
-    application_id: ApplicationId,
+    owner: impl Into<Owner>,
     id: ParkedStepId,
     decision: &Decision<'_>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
         "UPDATE parked_steps SET decision = $3, decided_by = $4, decision_reason = $5, decided_at = $6
-         WHERE id = $1 AND application_id = $2 AND decision IS NULL",
+         WHERE id = $1 AND owner_id = $2 AND decision IS NULL",
         id.as_uuid(),
-        application_id.as_uuid(),
+        owner.into().as_uuid(),
         decision.decision,
         decision.decided_by,
         decision.reason,

@@ -17,7 +17,7 @@ async fn a_parked_step_is_visible_and_decided_once(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     let parked_step_id = ParkedStepId::from_uuid(Uuid::from_u128(5));
     let input = ParkInput {
-        application_id: scene.id,
+        owner: scene.id.into(),
         parked_step_id,
         step: "transfer_money".to_owned(),
         occasion: 1,
@@ -40,7 +40,7 @@ async fn a_parked_step_is_visible_and_decided_once(pool: PgPool) {
     let decision = ParkedDecision::Retry;
     take(&scene, Care::Thorough, "resolve_parked_step", Before::Nothing, &[], async || {
         let at = scene.now();
-        let input = ResolveInput { application_id: scene.id, parked_step_id, submission_id, decision, at };
+        let input = ResolveInput { owner: scene.id.into(), parked_step_id, submission_id, decision, at };
         parking::resolve_parked_step(&scene.world, input).await
     })
     .await;

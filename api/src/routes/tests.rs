@@ -322,7 +322,7 @@ async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
 
     let step = NewParkedStep {
         id: ParkedStepId::from_uuid(uuid::Uuid::from_u128(7)),
-        application_id: id,
+        owner: id.into(),
         step: "screen_client",
         occasion: 1,
         provider: Some("aml"),

@@ -56,7 +56,7 @@ mod tests {
     fn step(number: u128, name: &str, provider: &str, code: &str) -> ParkedStep {
         ParkedStep {
             id: ParkedStepId::from_uuid(Uuid::from_u128(number)),
-            application_id: ApplicationId::from_uuid(Uuid::nil()),
+            owner: ApplicationId::from_uuid(Uuid::nil()).into(),
             step: name.to_owned(),
             provider: Some(provider.to_owned()),
             failure_code: code.to_owned(),

@@ -1,7 +1,7 @@
 //! Reading what waits for staff: parked steps and likely matches with lists that nobody decided yet.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, ParkedStepId, ScreeningMatchId};
+use nesie_domain::ids::{ApplicationId, CaseId, Owner, ParkedStepId, ScreeningMatchId};
 use serde_json::Value;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
@@ -13,8 +13,8 @@ use crate::error::{During, StorageError};
 pub struct ParkedStep {
     /// Its id.
     pub id: ParkedStepId,
-    /// The application whose workflow waits.
-    pub application_id: ApplicationId,
+    /// Whose workflow waits.
+    pub owner: Owner,
     /// The step's stable name.
     pub step: String,
     /// The provider, if one is involved.
@@ -60,8 +60,8 @@ pub async fn parked_steps(
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
         // A step of an application that has ended waits for nobody, but for the notice of that end.
-        "SELECT p.id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
-         FROM parked_steps AS p JOIN applications AS a ON a.id = p.application_id
+        "SELECT p.id, application_id, case_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+         FROM parked_steps AS p LEFT JOIN applications AS a ON a.id = p.application_id
          WHERE decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client')
            AND ($1::timestamptz IS NULL OR (parked_at, p.id) > ($1, $2::uuid))
          ORDER BY parked_at, p.id LIMIT $3",
@@ -72,20 +72,21 @@ pub async fn parked_steps(
     .fetch_all(pool)
     .await
     .during("views.parked_steps")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ParkedStep {
-            id: ParkedStepId::from_uuid(row.id),
-            application_id: ApplicationId::from_uuid(row.application_id),
-            step: row.step,
-            provider: row.provider,
-            failure_code: row.failure_code,
-            retry_is_safe: row.retry_is_safe,
-            explanation: row.explanation,
-            parked_at: row.parked_at,
-            decided: false,
+    rows.into_iter()
+        .map(|row| {
+            Ok(ParkedStep {
+                id: ParkedStepId::from_uuid(row.id),
+                owner: owner(row.id, row.application_id, row.case_id)?,
+                step: row.step,
+                provider: row.provider,
+                failure_code: row.failure_code,
+                retry_is_safe: row.retry_is_safe,
+                explanation: row.explanation,
+                parked_at: row.parked_at,
+                decided: false,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// The parked steps of one application that wait, oldest first.
@@ -111,7 +112,7 @@ pub async fn parked_steps_of(
         .into_iter()
         .map(|row| ParkedStep {
             id: ParkedStepId::from_uuid(row.id),
-            application_id: id,
+            owner: id.into(),
             step: row.step,
             provider: row.provider,
             failure_code: row.failure_code,
@@ -129,7 +130,7 @@ pub async fn parked_steps_of(
 /// [`StorageError::Driver`].
 pub async fn parked_step(pool: &PgPool, id: ParkedStepId) -> Result<Option<ParkedStep>, StorageError> {
     let row = sqlx::query!(
-        r#"SELECT id, application_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+        r#"SELECT id, application_id, case_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
                 , (decision IS NOT NULL) AS "decided!"
            FROM parked_steps WHERE id = $1"#,
         id.as_uuid(),
@@ -137,17 +138,27 @@ pub async fn parked_step(pool: &PgPool, id: ParkedStepId) -> Result<Option<Parke
     .fetch_optional(pool)
     .await
     .during("views.parked_step")?;
-    Ok(row.map(|row| ParkedStep {
-        id: ParkedStepId::from_uuid(row.id),
-        application_id: ApplicationId::from_uuid(row.application_id),
-        step: row.step,
-        provider: row.provider,
-        failure_code: row.failure_code,
-        retry_is_safe: row.retry_is_safe,
-        explanation: row.explanation,
-        parked_at: row.parked_at,
-        decided: row.decided,
-    }))
+    row.map(|row| {
+        Ok(ParkedStep {
+            id: ParkedStepId::from_uuid(row.id),
+            owner: owner(row.id, row.application_id, row.case_id)?,
+            step: row.step,
+            provider: row.provider,
+            failure_code: row.failure_code,
+            retry_is_safe: row.retry_is_safe,
+            explanation: row.explanation,
+            parked_at: row.parked_at,
+            decided: row.decided,
+        })
+    })
+    .transpose()
+}
+
+fn owner(row: Uuid, application: Option<Uuid>, case: Option<Uuid>) -> Result<Owner, StorageError> {
+    application
+        .map(|id| ApplicationId::from_uuid(id).into())
+        .or_else(|| case.map(|id| CaseId::from_uuid(id).into()))
+        .ok_or_else(|| StorageError::Inconsistent { table: "parked_steps", column: "owner_id", row: row.to_string() })
 }
 
 /// Likely matches that wait, oldest first, from after the given position.

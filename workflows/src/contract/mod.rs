@@ -4,6 +4,7 @@
 
 mod agreement;
 mod assessment;
+mod cases;
 mod closing;
 mod disbursement;
 mod failure;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agreement::*;
 pub use assessment::*;
+pub use cases::*;
 pub use closing::*;
 pub use disbursement::*;
 pub use failure::*;

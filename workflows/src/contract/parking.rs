@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, ParkedStepId, SubmissionId};
+use nesie_domain::ids::{Owner, ParkedStepId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -13,9 +13,10 @@ pub use parking::{ParkStep, ResolveParkedStep};
 /// A step that exhausted its budget, or that must not be tried again without a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkInput {
-    /// The application.
-    pub application_id: ApplicationId,
-    /// The row's id, derived from application, step and occasion.
+    /// Whose step it is.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// The row's id, derived from owner, step and occasion.
     pub parked_step_id: ParkedStepId,
     /// The activity's name.
     pub step: String,
@@ -27,7 +28,7 @@ pub struct ParkInput {
     pub failure_code: String,
     /// Whether a retry can do no harm.
     pub retry_is_safe: bool,
-    /// Whether ending the application is possible: not once money may have moved.
+    /// Whether giving the step up is possible: not once money may have moved.
     pub may_fail: bool,
     /// The workflow's own time.
     pub at: DateTime<Utc>,
@@ -45,21 +46,38 @@ pub enum ParkedDecision {
 
 impl ParkedDecision {
     /// The decisions that are possible on a parked step. Once a transfer may have been sent, only the provider can say
-    /// that no money moved, so such a step can not be given up (docs/decisions/0008).
+    /// that no money moved, so such a step can not be given up (docs/decisions/0008); nor can a step of a case, since the
+    /// law's duties stay whatever fails.
     #[must_use]
     pub fn possible_on(step: &str) -> &'static [Self] {
-        match step {
-            "transfer_money" | "record_loan" => &[Self::Retry],
-            _ => &[Self::Retry, Self::FailAndCompensate],
-        }
+        if STEPS_TO_GIVE_UP.contains(&step) { &[Self::Retry, Self::FailAndCompensate] } else { &[Self::Retry] }
     }
 }
+
+/// The steps of an application that operations may give up.
+const STEPS_TO_GIVE_UP: [&str; 14] = [
+    "screen_client",
+    "record_screening_decision",
+    "fetch_credit_report",
+    "draft_offer",
+    "record_acknowledgement",
+    "record_schedule_choice",
+    "check_disbursement_method",
+    "freeze_contract",
+    "identify_client",
+    "verify_signature",
+    "ask_renewed_consent",
+    "record_renewed_consent",
+    "reserve_and_check",
+    "notify_client",
+];
 
 /// A person's decision on a parked step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolveInput {
-    /// The application.
-    pub application_id: ApplicationId,
+    /// Whose step it is.
+    #[serde(flatten)]
+    pub owner: Owner,
     /// The parked step.
     pub parked_step_id: ParkedStepId,
     /// Where the reason stands, and who gave it.
@@ -92,17 +110,36 @@ impl Parking {
 mod tests {
     use temporalio_common::ActivityDefinition as _;
 
-    use super::ParkedDecision;
-    use crate::contract::{Agreement, Disbursement};
+    use super::{ParkedDecision, STEPS_TO_GIVE_UP};
+    use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement};
 
     #[test]
     fn a_step_whose_money_may_have_moved_can_only_be_retried() {
         // By the activities' own names: a renamed step must not slip out of the rule.
-        for step in [Disbursement::transfer_money.name(), Disbursement::record_loan.name()] {
+        for step in [
+            Disbursement::transfer_money.name(),
+            Disbursement::record_loan.name(),
+            Cases::watch_duties.name(),
+            "a step that nobody thought of",
+        ] {
             assert_eq!(ParkedDecision::possible_on(step), [ParkedDecision::Retry], "{step}");
         }
-        for step in [Disbursement::reserve_and_check.name(), Agreement::verify_signature.name()] {
-            assert!(ParkedDecision::possible_on(step).contains(&ParkedDecision::FailAndCompensate), "{step}");
-        }
+        let to_give_up = [
+            Assessment::screen_client.name(),
+            Assessment::record_screening_decision.name(),
+            Assessment::fetch_credit_report.name(),
+            Assessment::draft_offer.name(),
+            Agreement::record_acknowledgement.name(),
+            Agreement::record_schedule_choice.name(),
+            Agreement::check_disbursement_method.name(),
+            Agreement::freeze_contract.name(),
+            Agreement::identify_client.name(),
+            Agreement::verify_signature.name(),
+            Agreement::ask_renewed_consent.name(),
+            Agreement::record_renewed_consent.name(),
+            Disbursement::reserve_and_check.name(),
+            Closing::notify_client.name(),
+        ];
+        assert_eq!(to_give_up, STEPS_TO_GIVE_UP);
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LoanOrigination;
 use crate::contract::ParkedDecision;
+use crate::parking;
 
 /// An act, by the id of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,9 +87,9 @@ impl LoanOrigination {
         let refused = ActOutcome::Refused { expected: self.stage.expected() };
         match act.what {
             What::DecideParkedStep { parked_step_id, decision } => {
-                let open = self.parked.iter_mut().find(|step| step.is_open(parked_step_id) && step.allows(decision));
-                let Some(step) = open else { return refused };
-                step.decision = Some((decision, act.submission_id));
+                if !parking::decide(self, parked_step_id, decision, act.submission_id) {
+                    return refused;
+                }
             }
             What::Client { kind: ActKind::Withdraw } => {
                 if !self.stage.may_withdraw() || self.withdrawal.is_some() {

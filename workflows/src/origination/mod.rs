@@ -3,7 +3,6 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 mod act;
-mod parking;
 mod steps;
 
 use std::time::Duration;
@@ -21,14 +20,13 @@ use temporalio_workflow::{
 };
 
 pub use act::{Act, ActOutcome, What};
-use parking::ParkedStep;
 use steps::{End, Stop, ask, begin_disbursing, close, enter, receive, sleep_until, step, wait_for_payment_news};
 
 use crate::contract::{Agreement, Assessment, CreditVerdict, Disbursement, Screening, Transfer};
 use crate::options::RetryBudget;
+pub use crate::parking::PARKED;
+use crate::parking::ParkedStep;
 
-/// Set to the step's name while it is parked, then to `none`.
-pub const PARKED: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieParked");
 /// Set when the application is closed, to the outcome's stable name.
 pub const OUTCOME: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieOutcome");
 

@@ -1,24 +1,25 @@
 //! The few ways in which the business takes a step: by itself, on an act of a person, after a wait.
-//! Never a rule of the business. A step that fails its budget is parked in [`crate::origination::parking`], and nowhere else.
+//! Never a rule of the business. A step that fails its budget is parked in [`crate::parking`], and nowhere else.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
-use nesie_domain::ids::SubmissionId;
+use nesie_domain::ids::{Owner, SubmissionId};
 use temporalio_common::ActivityDefinition;
 use temporalio_workflow::{
     CancellableFuture as _, TimerOptions, WorkflowCancellationError, WorkflowTermination, workflows,
 };
 
-use super::parking::{attempt, own_write, park};
-use super::{Context, OUTCOME};
+use super::{Context, LoanOrigination, OUTCOME};
 use crate::contract::{ActInput, CloseInput, Closing, FailureDetails, StepInput, Verdict};
+use crate::options::RetryBudget;
+use crate::parking::{ParkedStep, Parks, attempt, now, own_write, park};
 
 /// How an application ends.
 #[derive(Debug)]
-pub(super) struct End {
+pub(crate) struct End {
     /// The outcome.
     pub(super) outcome: Outcome,
     /// What the client sent, where he withdrew.
@@ -26,7 +27,7 @@ pub(super) struct End {
 }
 
 /// Why the business stops before its last step.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// An ordinary end.
     End(End),
     /// The workflow itself was cancelled or evicted.
@@ -39,20 +40,51 @@ impl Stop {
     }
 }
 
+impl From<WorkflowTermination> for Stop {
+    fn from(termination: WorkflowTermination) -> Self {
+        Self::Terminated(termination)
+    }
+}
+
 impl From<WorkflowCancellationError> for Stop {
     fn from(cancellation: WorkflowCancellationError) -> Self {
         Self::Terminated(cancellation.into())
     }
 }
 
+impl Parks for LoanOrigination {
+    type Stop = Stop;
+
+    fn owner(&self) -> Owner {
+        self.input.application_id.into()
+    }
+
+    fn budget(&self) -> RetryBudget {
+        self.input.budget
+    }
+
+    fn parked(&self) -> &[ParkedStep] {
+        &self.parked
+    }
+
+    fn parked_mut(&mut self) -> &mut Vec<ParkedStep> {
+        &mut self.parked
+    }
+
+    /// The client has withdrawn, while that is still possible.
+    fn given_up(&self) -> Option<Stop> {
+        let submission_id = self.withdrawal.filter(|_| self.stage.may_withdraw())?;
+        Some(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) }))
+    }
+
+    fn failed(step: &str) -> Stop {
+        Stop::End(End { outcome: Outcome::Failed { step: step.to_string() }, submission_id: None })
+    }
+}
+
 /// The first pause between two questions about a pending transfer; it doubles up to the longest.
 const PAYMENT_PAUSE_FIRST: Duration = Duration::from_secs(2);
 const PAYMENT_PAUSE_LONGEST: Duration = Duration::from_secs(300);
-
-/// The workflow's own time.
-pub(super) fn now(context: &Context) -> DateTime<Utc> {
-    context.workflow_time().map(DateTime::<Utc>::from).expect("every workflow task carries its time")
-}
 
 /// Takes the stage that a step stored.
 pub(super) fn enter(context: &Context, stage: Stage) {
@@ -109,12 +141,7 @@ fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
 
 /// Ends the business where the client has withdrawn, while that is still possible.
 pub(super) fn stop_if_withdrawn(context: &Context) -> Result<(), Stop> {
-    context.state(|state| match state.withdrawal {
-        Some(submission_id) if state.stage.may_withdraw() => {
-            Err(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) }))
-        }
-        _ => Ok(()),
-    })
+    context.state(Parks::given_up).map_or(Ok(()), Err)
 }
 
 /// Ends the business where the client let his time run out. Asked only where nothing of his is being worked on: an act

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use nesie_domain::ids::ParkedStepId;
+use nesie_domain::ids::{Owner, ParkedStepId};
 use nesie_storage::bodies::Decision;
 use nesie_storage::views::open_work;
 use nesie_workflows::contract::ParkedDecision;
@@ -43,7 +43,8 @@ pub(crate) async fn decide(
 ) -> Result<Response, Problem> {
     let step = open_work::parked_step(&app.pool, id).await?.ok_or(Problem::NotFound)?;
     let route = format!("POST /v1/parked-steps/{id}/decision");
-    let act = match acts::open_for_staff(&app, &allowed.caller, &key, route, step.application_id, &body).await? {
+    let Owner::Application(application_id) = step.owner else { return Err(Problem::NotFound) };
+    let act = match acts::open_for_staff(&app, &allowed.caller, &key, route, application_id, &body).await? {
         Opened::Answered(response) => return Ok(response),
         Opened::Pending(act) => act,
     };

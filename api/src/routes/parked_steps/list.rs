@@ -30,7 +30,10 @@ pub(crate) struct ParkedSteps {
 #[schema(as = ParkedStep)]
 pub(crate) struct ParkedStepView {
     id: Uuid,
-    application_id: Uuid,
+    /// The application whose step it is, where it is one's.
+    application_id: Option<Uuid>,
+    /// The case whose step it is, where it is one's.
+    case_id: Option<Uuid>,
     /// The step's stable name.
     step: String,
     /// The provider, where one was asked.
@@ -57,7 +60,8 @@ pub(crate) async fn list(
     let sees_aml = allowed.caller.sees_aml();
     let items = rows.into_iter().map(|step| view::parked::shown(step, sees_aml)).map(|step| ParkedStepView {
         id: step.id.as_uuid(),
-        application_id: step.application_id.as_uuid(),
+        application_id: step.owner.application(),
+        case_id: step.owner.case(),
         step: step.step,
         provider: step.provider,
         failure_code: step.failure_code,

@@ -1,0 +1,452 @@
+//! Cases of the Rules beside applications: what was reported, what people sent, and how far each is.
+//! Personal data comes in sealed and leaves sealed. Never decides anything.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use nesie_domain::case::{CaseKind, CasePolicy, CaseStage};
+use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
+use serde_json::Value;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::error::{During, StorageError, ensure_rows};
+
+/// The place that the details of a case are sealed for; the associated data of the seal.
+#[must_use]
+pub fn details_place(id: CaseId) -> String {
+    format!("case|{id}")
+}
+
+/// The place that a document is sealed for.
+#[must_use]
+pub fn document_place(id: DocumentId) -> String {
+    format!("document|{id}")
+}
+
+/// A case as it is first stored.
+#[derive(Clone, Debug)]
+pub struct NewCase<'a> {
+    /// Its id.
+    pub id: CaseId,
+    /// Its kind.
+    pub kind: CaseKind,
+    /// `issuer|subject` of the token that opened it.
+    pub submitted_by: &'a str,
+    /// Keyed hash of what makes two reports the same one.
+    pub natural_key: &'a [u8],
+    /// The kind's own details as sealed JSON.
+    pub details_sealed: &'a [u8],
+    /// What lists and pages show: no personal data.
+    pub summary: &'a Value,
+    /// The readings that bind it.
+    pub policy: &'a CasePolicy,
+    /// The edition of the rules.
+    pub ruleset: &'a str,
+    /// The build that received it.
+    pub build: &'a str,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+}
+
+/// A case as stored.
+#[derive(Clone, Debug)]
+pub struct CaseRow {
+    /// Its id.
+    pub id: CaseId,
+    /// Its kind.
+    pub kind: CaseKind,
+    /// `issuer|subject` of the token that opened it.
+    pub submitted_by: String,
+    /// The kind's own details as sealed JSON.
+    pub details_sealed: Vec<u8>,
+    /// What lists and pages show.
+    pub summary: Value,
+    /// The readings that bind it.
+    pub policy: CasePolicy,
+    /// The edition of the rules.
+    pub ruleset: String,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+    /// When the relay started its workflow.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Where it stands.
+    pub stage: CaseStage,
+    /// Since when.
+    pub stage_at: DateTime<Utc>,
+    /// When it was closed.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// Stores a case, or finds the one that was stored before under the same kind and natural key. Returns its id and
+/// whether it is new.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn insert(connection: &mut PgConnection, new: &NewCase<'_>) -> Result<(CaseId, bool), StorageError> {
+    let policy = serde_json::to_value(new.policy).during("cases.insert")?;
+    let stage = serde_json::to_value(CaseStage::Opening).during("cases.insert")?;
+    let written = sqlx::query!(
+        "INSERT INTO cases (id, kind, submitted_by, natural_key, details_sealed, summary, policy, ruleset, build
+            , received_at, stage, stage_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10) ON CONFLICT (kind, natural_key) DO NOTHING",
+        new.id.as_uuid(),
+        new.kind.as_str(),
+        new.submitted_by,
+        new.natural_key,
+        new.details_sealed,
+        new.summary,
+        policy,
+        new.ruleset,
+        new.build,
+        new.received_at,
+        stage,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("cases.insert")?;
+    if written.rows_affected() == 1 {
+        return Ok((new.id, true));
+    }
+    let first = sqlx::query_scalar!(
+        "SELECT id FROM cases WHERE kind = $1 AND natural_key = $2",
+        new.kind.as_str(),
+        new.natural_key,
+    )
+    .fetch_one(connection)
+    .await
+    .during("cases.find")?;
+    Ok((CaseId::from_uuid(first), false))
+}
+
+struct Row {
+    id: Uuid,
+    kind: String,
+    submitted_by: String,
+    details_sealed: Vec<u8>,
+    summary: Value,
+    policy: Value,
+    ruleset: String,
+    received_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    stage: Value,
+    stage_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    fn read(self) -> Result<CaseRow, StorageError> {
+        let row = self.id.to_string();
+        let inconsistent = |column| StorageError::Inconsistent { table: "cases", column, row: row.clone() };
+        Ok(CaseRow {
+            id: CaseId::from_uuid(self.id),
+            kind: CaseKind::parse(&self.kind).ok_or_else(|| inconsistent("kind"))?,
+            submitted_by: self.submitted_by,
+            details_sealed: self.details_sealed,
+            summary: self.summary,
+            policy: serde_json::from_value(self.policy).map_err(|_| inconsistent("policy"))?,
+            ruleset: self.ruleset,
+            received_at: self.received_at,
+            started_at: self.started_at,
+            stage: serde_json::from_value(self.stage).map_err(|_| inconsistent("stage"))?,
+            stage_at: self.stage_at,
+            closed_at: self.closed_at,
+        })
+    }
+}
+
+/// Reads one case.
+///
+/// # Errors
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`].
+pub async fn get(executor: impl PgExecutor<'_>, id: CaseId) -> Result<Option<CaseRow>, StorageError> {
+    sqlx::query_as!(
+        Row,
+        "SELECT id, kind, submitted_by, details_sealed, summary, policy, ruleset, received_at, started_at, stage, stage_at
+              , closed_at
+         FROM cases WHERE id = $1",
+        id.as_uuid(),
+    )
+    .fetch_optional(executor)
+    .await
+    .during("cases.get")?
+    .map(Row::read)
+    .transpose()
+}
+
+/// Cases of a kind, newest first, in a stage where one is named, from after the given position.
+///
+/// # Errors
+/// As [`get`].
+pub async fn page(
+    pool: &PgPool,
+    kind: CaseKind,
+    stage: Option<&str>,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<CaseRow>, StorageError> {
+    let (after_at, after_id) = after.unzip();
+    sqlx::query_as!(
+        Row,
+        "SELECT id, kind, submitted_by, details_sealed, summary, policy, ruleset, received_at, started_at, stage, stage_at
+              , closed_at
+         FROM cases
+         WHERE kind = $1 AND ($2::text IS NULL OR stage_name = $2)
+           AND ($3::timestamptz IS NULL OR (received_at, id) < ($3, $4::uuid))
+         ORDER BY received_at DESC, id DESC LIMIT $5",
+        kind.as_str(),
+        stage,
+        after_at,
+        after_id,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .during("cases.page")?
+    .into_iter()
+    .map(Row::read)
+    .collect()
+}
+
+/// Cases whose workflow is to be started, locked for this transaction.
+///
+/// # Errors
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`].
+pub async fn to_start(connection: &mut PgConnection, limit: i64) -> Result<Vec<(CaseId, CaseKind)>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, kind FROM cases WHERE started_at IS NULL ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED",
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+    .during("cases.to_start")?;
+    let read = |id: Uuid, kind: &str| {
+        let kind = CaseKind::parse(kind).ok_or_else(|| StorageError::Inconsistent {
+            table: "cases",
+            column: "kind",
+            row: id.to_string(),
+        })?;
+        Ok((CaseId::from_uuid(id), kind))
+    };
+    rows.into_iter().map(|row| read(row.id, &row.kind)).collect()
+}
+
+/// Marks a case as started.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`]; [`StorageError::Driver`].
+pub async fn mark_started(connection: &mut PgConnection, id: CaseId, at: DateTime<Utc>) -> Result<(), StorageError> {
+    let updated = sqlx::query!("UPDATE cases SET started_at = $2 WHERE id = $1", id.as_uuid(), at)
+        .execute(connection)
+        .await
+        .during("cases.mark_started")?;
+    ensure_rows("cases.mark_started", &updated, 1)
+}
+
+/// The readings that bind cases received on a day.
+///
+/// # Errors
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for a row that this build can not read.
+pub async fn policy_on(pool: &PgPool, on: NaiveDate) -> Result<CasePolicy, StorageError> {
+    let value = sqlx::query_scalar!(
+        "SELECT value FROM case_policies WHERE effective_from <= $1 ORDER BY effective_from DESC LIMIT 1",
+        on,
+    )
+    .fetch_optional(pool)
+    .await
+    .during("case_policies.on")?;
+    let Some(value) = value else { return Ok(CasePolicy::default()) };
+    serde_json::from_value(value).map_err(|_| StorageError::Inconsistent {
+        table: "case_policies",
+        column: "value",
+        row: on.to_string(),
+    })
+}
+
+/// What a person sent for a case.
+#[derive(Clone, Debug)]
+pub struct CaseSubmission {
+    /// Its id.
+    pub id: SubmissionId,
+    /// The case.
+    pub case_id: CaseId,
+    /// The act's stable name.
+    pub act: String,
+    /// The body as sealed JSON, for the place of [`crate::bodies::submission_place`].
+    pub body_sealed: Vec<u8>,
+    /// HMAC-SHA-256 under the index key of the body as it was before sealing.
+    pub body_sha256: Vec<u8>,
+    /// `issuer|subject` of the token.
+    pub submitted_by: String,
+    /// Roles of the token.
+    pub roles: Vec<String>,
+    /// The reason in the person's words, or empty.
+    pub reason: String,
+    /// When it was received.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Stores what a person sent.
+///
+/// # Errors
+/// [`StorageError::Driver`], also for an id that exists.
+pub async fn insert_submission(connection: &mut PgConnection, new: &CaseSubmission) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO case_submissions (id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        new.id.as_uuid(),
+        new.case_id.as_uuid(),
+        new.act,
+        new.body_sealed,
+        new.body_sha256,
+        new.submitted_by,
+        &new.roles,
+        new.reason,
+        new.received_at,
+    )
+    .execute(connection)
+    .await
+    .during("case_submissions.insert")?;
+    ensure_rows("case_submissions.insert", &written, 1)
+}
+
+/// Reads what people sent for a case, by ids, in the order of the ids.
+///
+/// # Errors
+/// [`StorageError::Driver`]; [`StorageError::RowsAffected`] when one is missing or another case's.
+pub async fn submissions(
+    executor: impl PgExecutor<'_>,
+    case_id: CaseId,
+    ids: &[SubmissionId],
+) -> Result<Vec<CaseSubmission>, StorageError> {
+    let uuids: Vec<Uuid> = ids.iter().map(SubmissionId::as_uuid).collect();
+    let rows = sqlx::query!(
+        "SELECT s.id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at
+         FROM case_submissions s JOIN unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, place) ON wanted.id = s.id
+         WHERE case_id = $1 ORDER BY wanted.place",
+        case_id.as_uuid(),
+        &uuids,
+    )
+    .fetch_all(executor)
+    .await
+    .during("case_submissions.get")?;
+    let (expected, actual) = (ids.len() as u64, rows.len() as u64);
+    if expected != actual {
+        return Err(StorageError::RowsAffected { operation: "case_submissions.get", expected, actual });
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| CaseSubmission {
+            id: SubmissionId::from_uuid(row.id),
+            case_id: CaseId::from_uuid(row.case_id),
+            act: row.act,
+            body_sealed: row.body_sealed,
+            body_sha256: row.body_sha256,
+            submitted_by: row.submitted_by,
+            roles: row.roles,
+            reason: row.reason,
+            received_at: row.received_at,
+        })
+        .collect())
+}
+
+/// Keeps the answer that the case's workflow gave to an act, once; the same answer again changes nothing.
+///
+/// # Errors
+/// [`StorageError::Conflict`] for another answer; [`StorageError::Driver`].
+pub async fn answer_submission(
+    connection: &mut PgConnection,
+    id: SubmissionId,
+    answer: &Value,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE case_submissions SET answer = $2, answered_at = COALESCE(answered_at, $3)
+         WHERE id = $1 AND (answer IS NULL OR answer = $2)",
+        id.as_uuid(),
+        answer,
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("case_submissions.answer")?;
+    if updated.rows_affected() == 1 { Ok(()) } else { Err(StorageError::Conflict { operation: "case_submissions.answer" }) }
+}
+
+/// A document that came with a case or an act.
+#[derive(Clone, Debug)]
+pub struct CaseDocument<'a> {
+    /// Its id.
+    pub id: DocumentId,
+    /// The case.
+    pub case_id: CaseId,
+    /// Its name, as given; no personal data is asked for in it.
+    pub name: &'a str,
+    /// Its media type.
+    pub content_type: &'a str,
+    /// The bytes as received, sealed for [`document_place`].
+    pub content_sealed: &'a [u8],
+    /// SHA-256 of the bytes as received.
+    pub sha256: &'a [u8],
+    /// When.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Stores a document.
+///
+/// # Errors
+/// [`StorageError::Driver`], also for an id that exists.
+pub async fn insert_document(connection: &mut PgConnection, new: &CaseDocument<'_>) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO case_documents (id, case_id, name, content_type, content_sealed, sha256, received_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        new.id.as_uuid(),
+        new.case_id.as_uuid(),
+        new.name,
+        new.content_type,
+        new.content_sealed,
+        new.sha256,
+        new.received_at,
+    )
+    .execute(connection)
+    .await
+    .during("case_documents.insert")?;
+    ensure_rows("case_documents.insert", &written, 1)
+}
+
+/// What lists show of a document.
+#[derive(Clone, Debug)]
+pub struct DocumentLine {
+    /// Its id.
+    pub id: DocumentId,
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// SHA-256 of the bytes as received.
+    pub sha256: Vec<u8>,
+    /// When.
+    pub received_at: DateTime<Utc>,
+}
+
+/// The documents of a case, oldest first.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn documents(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<DocumentLine>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, name, content_type, sha256, received_at FROM case_documents WHERE case_id = $1 ORDER BY received_at, id",
+        case_id.as_uuid(),
+    )
+    .fetch_all(executor)
+    .await
+    .during("case_documents.list")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| DocumentLine {
+            id: DocumentId::from_uuid(row.id),
+            name: row.name,
+            content_type: row.content_type,
+            sha256: row.sha256,
+            received_at: row.received_at,
+        })
+        .collect())
+}
