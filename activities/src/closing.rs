@@ -79,7 +79,7 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
     let subject = Subject::load(world, input.application_id).await?;
     // `<application>:notify:<template>`: the provider sends nothing twice under it.
     let call = Call {
-        application_id: subject.id(),
+        owner: subject.id().into(),
         step: NOTIFY,
         provider: "notifications",
         operation: "message",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::calendar::local_date;
 use nesie_domain::ids::{ApplicationId, ContractId, DraftId};
 use nesie_domain::person::Purpose;
 use nesie_domain::schedule::Schedule;
@@ -29,7 +30,7 @@ use crate::identification::{CONTRACT, new_challenge};
 use crate::offer::method_ru;
 use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
-use crate::subject::{Subject, almaty_date};
+use crate::subject::Subject;
 use crate::{credit, disbursement_method};
 
 const STEP: &str = "freeze_contract";
@@ -142,7 +143,7 @@ async fn record(
 fn text(subject: &Subject, number: &str, chosen: &Chosen, destination: &Destination, at: DateTime<Utc>) -> String {
     let Chosen { schedule, effective_rate, .. } = chosen;
     let applicant = &subject.applicant;
-    let mut text = format!("ДОГОВОР О ПРЕДОСТАВЛЕНИИ МИКРОКРЕДИТА № {number}\nДата: {}\n\n", almaty_date(at));
+    let mut text = format!("ДОГОВОР О ПРЕДОСТАВЛЕНИИ МИКРОКРЕДИТА № {number}\nДата: {}\n\n", local_date(at));
     let _ = writeln!(
         text,
         "1. Стороны. Организация, осуществляющая микрофинансовую деятельность (Кредитор), и {} (Заемщик), ИИН {}, документ № {}, действителен до {}.",

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::RefusalGround;
+use nesie_domain::calendar::local_date;
 use nesie_domain::ids::EvidenceId;
 use nesie_domain::limits::{BorrowerRefusal, CreditFacts, DebtBurden, assess_borrower};
 use nesie_domain::money::Money;
@@ -19,7 +20,7 @@ use crate::calls::{Answered, Call};
 use crate::failure::Failure;
 use crate::providers::bureau::{CreditReport, VoluntaryRefusalStatus};
 use crate::record::{StepFact, with_verdict};
-use crate::subject::{Subject, almaty_date};
+use crate::subject::Subject;
 
 const STEP: &str = "fetch_credit_report";
 
@@ -134,7 +135,7 @@ fn new_monthly_payment(subject: &Subject, at: DateTime<Utc>) -> Result<Money, Fa
     };
     let mut most = 0;
     for method in RepaymentMethod::ALL {
-        let schedule = Schedule::draft(*method, subject.amount, subject.rate, subject.term, almaty_date(at))
+        let schedule = Schedule::draft(*method, subject.amount, subject.rate, subject.term, local_date(at))
             .map_err(|_| Failure::park("application.inconsistent"))?;
         let payable = schedule.total_payable().tiyn();
         most = most.max(payable / months + i64::from(payable % months > 0));

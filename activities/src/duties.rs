@@ -79,7 +79,8 @@ pub(crate) async fn open_generation(
         opened_at: at,
     };
     duties::open(connection, &new).await?;
-    let details = json!({ "kind": kind, "subject": subject, "due_at": new.due.map(|(_, at)| at), "estimated": new.estimated });
+    let details =
+        json!({ "kind": kind, "subject": subject, "due_at": new.due.map(|(_, at)| at), "estimated": new.estimated });
     tell(world, connection, case_id, id, "opened", details, at).await?;
     if counted.is_none() {
         let rung = PlannedRung { rung: UNDETERMINED.to_owned(), at };

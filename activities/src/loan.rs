@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::providers::accounting::NewLoan;
 use crate::providers::bureau::ContractInformation;
 use crate::record::StepFact;
-use crate::subject::{Subject, almaty_date};
+use crate::subject::Subject;
 
 const STEP: &str = "record_loan";
 
@@ -28,7 +28,7 @@ pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), F
         .filter(|payment| payment.state == PaymentState::Confirmed)
         .and_then(|payment| payment.confirmed_at)
         .ok_or_else(|| Failure::park("payment.not_confirmed"))?;
-    let granted_on = almaty_date(confirmed_at);
+    let granted_on = local_date(confirmed_at);
     let subject = Subject::load(world, input.application_id).await?;
     let schedule = chosen(world, &subject).await?.schedule;
     let loan_reference = number(subject.id());

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::calendar::local_date;
 use nesie_domain::effective_rate::AnnualEffectiveRate;
 use nesie_domain::ids::{ApplicationId, DraftId};
 use nesie_domain::quote::{Quote, quote};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::failure::Failure;
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
-use crate::subject::{Subject, almaty_date};
+use crate::subject::Subject;
 
 const STEP: &str = "draft_offer";
 /// The version of the wording of the payments' disclosure.
@@ -39,7 +40,7 @@ pub(crate) async fn draft_offer(world: &World, input: StepInput) -> Result<Verdi
         return Ok(verdict);
     }
     let subject = Subject::load(world, input.application_id).await?;
-    let on = almaty_date(input.at);
+    let on = local_date(input.at);
     let quotes = quote(&subject.policies, subject.amount, subject.rate, subject.term, on)
         .map_err(|_| Failure::park("application.inconsistent"))?;
     let within_limits = quotes.iter().any(Quote::within_limits);

@@ -67,7 +67,10 @@ impl World {
     }
 
     /// Begins the transaction of a case's step with its fact. `None` as for an application.
-    pub(crate) async fn begin_case(&self, fact: CaseFact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+    pub(crate) async fn begin_case(
+        &self,
+        fact: CaseFact<'_>,
+    ) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
         let fact = Fact {
             owner: fact.case_id.into(),
             fact_key: fact.key,

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::calendar::local_date;
 use nesie_domain::ids::{ApplicationId, ScreeningMatchId};
 use nesie_domain::person::ClientKind;
 use nesie_domain::screening::{ListCategory, ScreeningResult, Subject as Screened, screen};
@@ -20,7 +21,7 @@ use crate::calls::{Answered, Call};
 use crate::failure::Failure;
 use crate::providers::proprietors::ProprietorRecord;
 use crate::record::{StepFact, derived_id, hex, next, refuse};
-use crate::subject::{Subject, Submitted, almaty_date};
+use crate::subject::{Subject, Submitted};
 
 const STEP: &str = "screen_client";
 /// The occasion of the first screening.
@@ -77,7 +78,7 @@ async fn examine(world: &World, subject: &Subject, at: DateTime<Utc>) -> Result<
     if !channel_lends(world, subject, at).await? {
         return Ok(refused(RefusalGround::ChannelClosed, None));
     }
-    if !subject.applicant.identity_document.valid_on(almaty_date(at)) {
+    if !subject.applicant.identity_document.valid_on(local_date(at)) {
         return Ok(refused(RefusalGround::DueDiligenceImpossible, None));
     }
     let register = match subject.applicant.kind {

@@ -179,7 +179,7 @@ async fn apply(
 
 fn call(payment: &Payment, input: StepInput, operation: &'static str) -> Call {
     Call {
-        application_id: input.application_id,
+        owner: input.application_id.into(),
         step: STEP,
         provider: "payments",
         operation,

@@ -130,10 +130,11 @@ pub async fn by_version(pool: &PgPool, version: &str) -> Result<Option<WorkingCa
         .await
         .during("calendar_versions.get")?;
     let Some(span) = span else { return Ok(None) };
-    let rows = sqlx::query!("SELECT on_day, kind, name, source, estimated FROM calendar_days WHERE version = $1", version)
-        .fetch_all(pool)
-        .await
-        .during("calendar_days.get")?;
+    let rows =
+        sqlx::query!("SELECT on_day, kind, name, source, estimated FROM calendar_days WHERE version = $1", version)
+            .fetch_all(pool)
+            .await
+            .during("calendar_days.get")?;
     let days = rows
         .into_iter()
         .map(|row| {

@@ -368,7 +368,11 @@ pub async fn answer_submission(
     .execute(connection)
     .await
     .during("case_submissions.answer")?;
-    if updated.rows_affected() == 1 { Ok(()) } else { Err(StorageError::Conflict { operation: "case_submissions.answer" }) }
+    if updated.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(StorageError::Conflict { operation: "case_submissions.answer" })
+    }
 }
 
 /// A document that came with a case or an act.

@@ -22,7 +22,11 @@ pub struct RecordedFact {
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn fact(pool: &PgPool, owner: impl Into<Owner>, fact_key: &str) -> Result<Option<RecordedFact>, StorageError> {
+pub async fn fact(
+    pool: &PgPool,
+    owner: impl Into<Owner>,
+    fact_key: &str,
+) -> Result<Option<RecordedFact>, StorageError> {
     sqlx::query_as!(
         RecordedFact,
         "SELECT kind, details, occurred_at FROM timeline WHERE owner_id = $1 AND fact_key = $2",

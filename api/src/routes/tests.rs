@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
 use nesie_domain::ids::{ApplicationId, ParkedStepId};
 use nesie_platform::protection::Protection;
-use nesie_storage::facts::{self, Actor, Fact};
+use nesie_storage::facts::{self, Actor, Fact, Move};
 use nesie_storage::parked::{self, NewParkedStep};
 use nesie_storage::screening::Decision;
 use serde_json::{Value, json};
@@ -284,15 +284,17 @@ async fn a_service_learns_nothing_of_a_list(pool: PgPool) {
     let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
     let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
     let fact = Fact {
-        application_id: id,
+        owner: id.into(),
         fact_key: "end",
         kind: "application_closed",
         details: json!({"outcome": {"outcome": "refused", "ground": "terrorism_financing_list"}}),
         at: crate::time::now(),
         actor: Actor::System,
         build: "test",
-        stage: Some(&Stage::Closed),
-        outcome: Some(&Outcome::Refused { ground: RefusalGround::TerrorismFinancingList }),
+        moves: Move::Application {
+            stage: &Stage::Closed,
+            outcome: Some(&Outcome::Refused { ground: RefusalGround::TerrorismFinancingList }),
+        },
         event: None,
     };
     let mut connection = api.pool.acquire().await.expect("a connection");
@@ -485,15 +487,14 @@ async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool
     let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
     let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
     let fact = Fact {
-        application_id: id,
+        owner: id.into(),
         fact_key: "end",
         kind: "application_closed",
         details: json!({}),
         at: crate::time::now(),
         actor: Actor::System,
         build: "test",
-        stage: Some(&Stage::Closed),
-        outcome: Some(&Outcome::Expired),
+        moves: Move::Application { stage: &Stage::Closed, outcome: Some(&Outcome::Expired) },
         event: None,
     };
     let mut connection = pool.acquire().await.expect("a connection");

@@ -207,8 +207,7 @@ fn termination(stop: CaseStop) -> WorkflowTermination {
 pub(crate) async fn act<W: Case>(context: &WorkflowContext<W>, act: CaseAct) -> CaseAnswer {
     let refused = |code: &str| CaseAnswer::Refused { code: code.to_string(), detail: None };
     if let CaseWhat::DecideParkedStep { parked_step_id, decision } = act.what {
-        let claimed =
-            context.state_mut(|state| parking::decide(state, parked_step_id, decision, act.submission_id));
+        let claimed = context.state_mut(|state| parking::decide(state, parked_step_id, decision, act.submission_id));
         return if claimed { CaseAnswer::Done } else { refused("parked_step.not_open") };
     }
     if context.state(|state| state.case().over) {
@@ -223,7 +222,10 @@ pub(crate) async fn act<W: Case>(context: &WorkflowContext<W>, act: CaseAct) -> 
 }
 
 /// Takes a step that the system takes by itself, and the stage that it stored.
-pub(crate) async fn step<W: Case, A>(context: &WorkflowContext<W>, activity: impl Fn() -> A) -> Result<CaseStage, CaseStop>
+pub(crate) async fn step<W: Case, A>(
+    context: &WorkflowContext<W>,
+    activity: impl Fn() -> A,
+) -> Result<CaseStage, CaseStop>
 where
     A: ActivityDefinition<Input = CaseStep, Output = CaseStage>,
 {
@@ -234,7 +236,10 @@ where
 }
 
 /// Asks an activity that answers with something of its own.
-pub(crate) async fn ask<W: Case, A>(context: &WorkflowContext<W>, activity: impl Fn() -> A) -> Result<A::Output, CaseStop>
+pub(crate) async fn ask<W: Case, A>(
+    context: &WorkflowContext<W>,
+    activity: impl Fn() -> A,
+) -> Result<A::Output, CaseStop>
 where
     A: ActivityDefinition<Input = CaseStep>,
 {
