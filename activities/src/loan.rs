@@ -1,6 +1,7 @@
 //! The loan once the money moved: opened in accounting and told to the credit bureau, side by side (law art. 4).
 //! Never before the transfer is confirmed.
 
+use nesie_domain::calendar::local_date;
 use nesie_storage::facts::Actor;
 use nesie_storage::money::{self, Loan, PaymentState};
 use nesie_storage::pool;
