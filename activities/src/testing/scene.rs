@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::World;
 use crate::providers::{ProviderSettings, Providers};
-use crate::subject::almaty_date;
+use nesie_domain::calendar::local_date;
 
 pub(super) const IIN: &str = "871008401427";
 pub(super) const IBAN: &str = "KZ86125KZT5004100100";
@@ -102,7 +102,7 @@ impl Scene {
             politically_exposed: ask.politically_exposed,
         };
         let plain = serde_json::to_vec(&applicant).expect("JSON");
-        let today = almaty_date(self.started_at);
+        let today = local_date(self.started_at);
         let policy = nesie_storage::policy::set_on(&self.world.pool, today).await.expect("the limits of today");
         let new = NewApplication {
             id: self.id,

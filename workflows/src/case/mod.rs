@@ -208,7 +208,7 @@ pub(crate) async fn act<W: Case>(context: &WorkflowContext<W>, act: CaseAct) -> 
     let refused = |code: &str| CaseAnswer::Refused { code: code.to_string(), detail: None };
     if let CaseWhat::DecideParkedStep { parked_step_id, decision } = act.what {
         let claimed = context.state_mut(|state| parking::decide(state, parked_step_id, decision, act.submission_id));
-        return if claimed { CaseAnswer::Done } else { refused("parked_step.not_open") };
+        return if claimed { CaseAnswer::DONE } else { refused("parked_step.not_open") };
     }
     if context.state(|state| state.case().over) {
         return refused("case.closed");

@@ -7,6 +7,7 @@ use nesie_domain::ids::{CaseId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
+use uuid::Uuid;
 
 pub use cases::{CloseCase, WatchDuties};
 
@@ -44,7 +45,11 @@ pub struct CaseActsDone {
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum CaseAnswer {
     /// Done, and recorded.
-    Done,
+    Done {
+        /// What was made by it, such as the request for a second person.
+        #[serde(default)]
+        made: Option<Uuid>,
+    },
     /// Refused: nothing was changed.
     Refused {
         /// A stable code, such as `duty.not_open`.
@@ -53,6 +58,11 @@ pub enum CaseAnswer {
         #[serde(default)]
         detail: Option<String>,
     },
+}
+
+impl CaseAnswer {
+    /// Done, and nothing of its own was made.
+    pub const DONE: Self = Self::Done { made: None };
 }
 
 /// The end of a case.
