@@ -2,6 +2,8 @@
 
 mod applications;
 mod callbacks;
+mod cases;
+mod fraud_incidents;
 mod health;
 mod page;
 mod parked_steps;
@@ -20,6 +22,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use crate::problem::Problem;
+pub(crate) use applications::RULESET;
 
 /// Enough for every body but an image and a signature, whose routes have limits of their own.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -48,6 +51,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(applications::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
+        .merge(fraud_incidents::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

@@ -72,4 +72,8 @@ role_sets! {
     ParkedReaders = [Operations, Compliance, Auditor];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
+    /// Who reports cases: the lender's systems and compliance itself.
+    CaseReporters = [Service, Compliance];
+    /// Who sees cases, duties and the calendar's changes.
+    CaseReaders = [Compliance, Operations, Approver, Auditor];
 }
