@@ -88,7 +88,7 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
     };
     let provider_key = call.key.clone();
     let phone = &subject.applicant.phone;
-    let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id());
+    let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id().into());
     let answered = call.make(world, exchange).await?;
     let fact = StepFact {
         application_id: subject.id(),
