@@ -1,6 +1,7 @@
 //! What every story needs: a stack of its own, a front end that drives it, and the sandbox's admin endpoint.
 //! Never a pause to hide a race: waits ask again until a bound, and then fail with what they saw.
 
+mod case;
 mod front;
 mod process;
 mod sandbox;
@@ -8,6 +9,7 @@ mod servers;
 mod stack;
 pub(crate) mod time;
 
+pub(crate) use case::{Case, document};
 pub(crate) use front::{Front, NewApplication, account, iin};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use servers::OwnServers;

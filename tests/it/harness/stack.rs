@@ -197,6 +197,18 @@ impl Stack {
             .expect("a row of policy");
     }
 
+    /// Readings and ladders of cases, in force from today on, as an owner of the database would insert them.
+    pub(crate) async fn set_case_policy(&self, value: serde_json::Value) {
+        let pool =
+            connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 1).await.expect("the owner's connection");
+        sqlx::query("INSERT INTO case_policies (effective_from, value, source) VALUES ($1, $2, 'a test')")
+            .bind(nesie_domain::calendar::local_date(nesie_platform::clock::now()))
+            .bind(value)
+            .execute(&pool)
+            .await
+            .expect("a row of policy");
+    }
+
     /// A setting of the stack.
     pub(crate) fn setting(&self, name: &str) -> &str {
         &self.environment.iter().find(|(key, _)| key == name).unwrap_or_else(|| panic!("{name}")).1
