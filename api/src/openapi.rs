@@ -24,6 +24,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "applications", description = "Заявки: для систем кредитора, от имени клиента"),
         (name = "operations", description = "Остановленные шаги: для сотрудников"),
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
+        (name = "webhooks", description = "Уведомления о событиях: адреса, секреты, доставка, повторная отправка"),
         (name = "quotes", description = "Расчёты условий"),
         (name = "service", description = "Состояние сервиса и уведомления провайдеров")
     )

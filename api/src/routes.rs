@@ -9,6 +9,7 @@ mod quotes;
 mod screening_matches;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -48,6 +49,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(applications::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
+        .merge(webhooks::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

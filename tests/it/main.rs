@@ -11,4 +11,5 @@ mod money;
 mod parking;
 mod replay;
 mod requests;
+mod webhooks;
 mod workflow_time;
