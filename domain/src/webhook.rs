@@ -7,8 +7,21 @@ use std::time::Duration;
 
 use crate::rejection::rejections;
 
-/// The families of events that there are; a name is a family, a full stop, and what happened.
-pub const FAMILIES: [&str; 4] = ["application", "case", "duty", "payment"];
+/// The families of events that there are, those of each kind of case among them; a name is a family, a full stop, and what
+/// happened. A pattern of another family would match nothing for ever, so it is refused.
+pub const FAMILIES: [&str; 11] = [
+    "accrual_suspension",
+    "application",
+    "approval",
+    "calendar",
+    "case",
+    "channel_notice",
+    "data_leak",
+    "duty",
+    "fraud_incident",
+    "payment",
+    "write_off",
+];
 const PATTERN_LENGTH_MAX: usize = 64;
 
 rejections! {
@@ -17,7 +30,7 @@ rejections! {
         /// Neither `*` nor a family with a name.
         Malformed = "event.pattern", "not a pattern of events", "Укажите *, семейство вида duty.* или событие вида duty.breached";
         /// There is no such family.
-        UnknownFamily = "event.family", "no such family of events", "Известные семейства: application, case, duty, payment";
+        UnknownFamily = "event.family", "no such family of events", "Известные семейства: application, payment, case, duty, approval, calendar и виды дел";
     }
 }
 
@@ -125,6 +138,13 @@ mod tests {
             assert_eq!(EventPattern::parse(bad), Err(EventPatternError::Malformed), "{bad:?}");
         }
         assert_eq!(EventPattern::parse("loan.opened"), Err(EventPatternError::UnknownFamily));
+    }
+
+    #[test]
+    fn each_kind_of_case_is_a_family() {
+        for kind in crate::case::CaseKind::ALL {
+            assert!(EventPattern::parse(&format!("{}.*", kind.as_str())).is_ok(), "{}", kind.as_str());
+        }
     }
 
     #[test]

@@ -28,7 +28,12 @@ impl Inside {
     /// From the development setting.
     #[must_use]
     pub fn allowed_if(setting: bool) -> Self {
-        if setting { Self::Allowed } else { Self::Refused }
+        if setting {
+            tracing::warn!("webhooks may go to this machine and without TLS: for development alone");
+            Self::Allowed
+        } else {
+            Self::Refused
+        }
     }
 
     fn permits(self, address: IpAddr) -> bool {
