@@ -74,38 +74,38 @@ pub struct Settings {
 #[derive(Debug, clap::Args)]
 pub struct WebhookSettings {
     /// How often a webhook is tried before it is given up.
-    #[arg(long = "webhooks-attempts", env = "NESIE_WEBHOOKS_ATTEMPTS", default_value_t = RetrySchedule::default().attempts)]
-    pub attempts: u16,
+    #[arg(long, env = "NESIE_WEBHOOKS_ATTEMPTS", default_value_t = RetrySchedule::default().attempts)]
+    pub webhooks_attempts: u16,
     /// Pause before a webhook's second try, in milliseconds; it triples, give or take a fifth.
-    #[arg(long = "webhooks-first-pause-milliseconds", env = "NESIE_WEBHOOKS_FIRST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().first_pause_milliseconds)]
-    pub first_pause_milliseconds: u32,
+    #[arg(long, env = "NESIE_WEBHOOKS_FIRST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().first_pause_milliseconds)]
+    pub webhooks_first_pause_milliseconds: u32,
     /// The longest pause between two tries of a webhook, in milliseconds.
-    #[arg(long = "webhooks-longest-pause-milliseconds", env = "NESIE_WEBHOOKS_LONGEST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().longest_pause_milliseconds)]
-    pub longest_pause_milliseconds: u32,
+    #[arg(long, env = "NESIE_WEBHOOKS_LONGEST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().longest_pause_milliseconds)]
+    pub webhooks_longest_pause_milliseconds: u32,
     /// Longest wait for an endpoint's answer, in milliseconds.
     #[arg(
         long = "webhooks-timeout-milliseconds",
         env = "NESIE_WEBHOOKS_TIMEOUT_MILLISECONDS",
         default_value_t = 10_000
     )]
-    pub timeout_milliseconds: u64,
+    pub webhooks_timeout_milliseconds: u64,
     /// For development alone: webhooks may be sent without TLS, and to this machine.
-    #[arg(long = "webhooks-allow-internal", env = "NESIE_WEBHOOKS_ALLOW_INTERNAL")]
-    pub allow_internal: bool,
+    #[arg(long, env = "NESIE_WEBHOOKS_ALLOW_INTERNAL")]
+    pub webhooks_allow_internal: bool,
 }
 
 impl WebhookSettings {
     /// What sends webhooks.
     pub(crate) fn sender(&self, pool: PgPool, protection: Protection) -> anyhow::Result<Sender> {
-        let timeout = Duration::from_millis(self.timeout_milliseconds);
+        let timeout = Duration::from_millis(self.webhooks_timeout_milliseconds);
         Ok(Sender {
             pool,
-            client: OutwardClient::try_new(timeout, Inside::allowed_if(self.allow_internal), system_lookup())?,
+            client: OutwardClient::try_new(timeout, Inside::allowed_if(self.webhooks_allow_internal), system_lookup())?,
             protection,
             schedule: RetrySchedule {
-                attempts: self.attempts,
-                first_pause_milliseconds: self.first_pause_milliseconds,
-                longest_pause_milliseconds: self.longest_pause_milliseconds,
+                attempts: self.webhooks_attempts,
+                first_pause_milliseconds: self.webhooks_first_pause_milliseconds,
+                longest_pause_milliseconds: self.webhooks_longest_pause_milliseconds,
             },
             timeout,
         })
@@ -137,5 +137,17 @@ impl Settings {
             payment_patience_seconds: self.payment_patience_seconds,
             pause: Duration::from_millis(self.relay_pause_milliseconds),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Settings::command().debug_assert();
     }
 }
