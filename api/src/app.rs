@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use nesie_platform::outward::Inside;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 
@@ -24,6 +25,7 @@ pub struct Parts {
     pub(crate) workflows: Workflows,
     pub(crate) turns: Turns,
     pub(crate) callback_secret: CallbackSecret,
+    pub(crate) inside: Inside,
 }
 
 /// What the state is made of.
@@ -40,6 +42,8 @@ pub struct AppSettings {
     pub oidc_jwks_url: String,
     /// The secret of the payment provider's callbacks.
     pub callback_secret: CallbackSecret,
+    /// Whether webhooks may be sent to this machine.
+    pub inside: Inside,
 }
 
 impl App {
@@ -53,6 +57,7 @@ impl App {
             keys: Keys::new(settings.http, settings.oidc_issuer, settings.oidc_jwks_url),
             workflows: Workflows::default(),
             callback_secret: settings.callback_secret,
+            inside: settings.inside,
         }))
     }
 }

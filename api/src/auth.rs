@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub(crate) use keys::Keys;
 pub(crate) use roles::{
     Anybody, CaseReaders, CaseReporters, ComplianceOnly, MatchReaders, OperationsOnly, ParkedReaders, Role, RoleSet,
-    ServiceOnly,
+    ServiceOnly, WebhookReaders,
 };
 
 use crate::app::App;

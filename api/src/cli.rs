@@ -61,6 +61,9 @@ pub struct ServeSettings {
     /// The secret that the payment provider signs callbacks with.
     #[arg(long, env = "NESIE_PAYMENTS_CALLBACK_SECRET", hide_env_values = true)]
     pub payments_callback_secret: CallbackSecret,
+    /// For development alone: endpoints of webhooks may be without TLS, and on this machine.
+    #[arg(long, env = "NESIE_WEBHOOKS_ALLOW_INTERNAL")]
+    pub webhooks_allow_internal: bool,
     /// Whether logs are JSON lines.
     #[arg(long, env = "NESIE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,

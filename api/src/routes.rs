@@ -11,6 +11,7 @@ mod quotes;
 mod screening_matches;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -52,6 +53,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
         .merge(fraud_incidents::routes())
+        .merge(webhooks::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

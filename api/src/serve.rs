@@ -36,6 +36,7 @@ pub async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
         oidc_jwks_url: settings.oidc_jwks_url.unwrap_or_else(|| format!("{issuer}/jwks.json")),
         oidc_issuer: settings.oidc_issuer,
         callback_secret: settings.payments_callback_secret,
+        inside: nesie_platform::outward::Inside::allowed_if(settings.webhooks_allow_internal),
     });
     let router = crate::router(app).into_make_service();
 

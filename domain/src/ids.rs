@@ -77,6 +77,12 @@ typed_ids! {
     ApprovalId,
     /// One document that came with a case or an act.
     DocumentId,
+    /// One address of the lender's own systems that events are sent to.
+    WebhookEndpointId,
+    /// One event on its way to one such address.
+    WebhookDeliveryId,
+    /// One event; receivers tell repeats by it.
+    EventId,
 }
 
 /// Whose a fact, a call, a piece of evidence or a parked step is. In JSON it is the one field that names it, so it can be

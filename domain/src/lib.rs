@@ -29,5 +29,6 @@ pub mod schedule;
 pub mod screening;
 pub mod term;
 mod text_form;
+pub mod webhook;
 
 pub use text_form::UnknownCode;

@@ -32,6 +32,8 @@ pub(crate) enum Operation {
     NotificationsMessage,
     /// A letter to the regulator.
     RegulatorSubmit,
+    /// A webhook that comes to one of the lender's own systems.
+    WebhooksReceive,
 }
 
 impl Operation {
@@ -51,6 +53,7 @@ impl Operation {
         Self::AccountingOpenLoan,
         Self::NotificationsMessage,
         Self::RegulatorSubmit,
+        Self::WebhooksReceive,
     ];
 
     /// The provider's name, which is also the first segment of its paths.
@@ -66,6 +69,7 @@ impl Operation {
             Self::AccountingOpenLoan => "accounting",
             Self::NotificationsMessage => "notifications",
             Self::RegulatorSubmit => "regulator",
+            Self::WebhooksReceive => "webhooks",
         }
     }
 
@@ -84,6 +88,7 @@ impl Operation {
             Self::AccountingOpenLoan => "open_loan",
             Self::NotificationsMessage => "message",
             Self::RegulatorSubmit => "submit",
+            Self::WebhooksReceive => "receive",
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     issuer::Issuer,
     ledger::{Calls, Ledgers},
     persons::Persons,
-    providers::{aml::Publisher, merchants::Merchants, payments::Transfers},
+    providers::{aml::Publisher, merchants::Merchants, payments::Transfers, webhooks::Receivers},
     weather::Weather,
 };
 
@@ -56,6 +56,7 @@ pub struct Sandbox {
     pub(crate) faults: Faults,
     pub(crate) holds: Holds,
     pub(crate) weather: Weather,
+    pub(crate) receivers: Receivers,
 }
 
 impl Sandbox {
@@ -75,6 +76,7 @@ impl Sandbox {
             faults: Faults::default(),
             holds: Holds::default(),
             weather: Weather::default(),
+            receivers: Receivers::default(),
         })
     }
 
@@ -88,6 +90,7 @@ impl Sandbox {
         self.ledgers.clear();
         self.calls.clear();
         self.persons.clear();
+        self.receivers.clear();
     }
 }
 

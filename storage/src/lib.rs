@@ -29,6 +29,7 @@ pub mod statistics;
 pub mod submissions;
 pub mod timeline;
 pub mod views;
+pub mod webhooks;
 
 pub use error::StorageError;
 pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};

@@ -12,4 +12,5 @@ mod money;
 mod parking;
 mod replay;
 mod requests;
+mod webhooks;
 mod workflow_time;

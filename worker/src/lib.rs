@@ -38,13 +38,14 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
     let world = settings.world(pool.clone())?;
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let options = options(&settings, world)?;
+    let sender = settings.webhooks.sender(pool.clone(), settings.protection.protection()?)?;
     let mut worker = Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let stop_worker = worker.shutdown_handle();
     schedules::ensure(&client, &settings).await?;
 
     let ready = Arc::new(health::Ready::default());
     let (relays_stop, relays_stopped) = tokio::sync::watch::channel(false);
-    let mut relays = tokio::spawn(relays::run(pool.clone(), client, settings.relay(), relays_stopped));
+    let mut relays = tokio::spawn(relays::run(pool.clone(), client, settings.relay(), sender, relays_stopped));
     let mut health = tokio::spawn(health::serve(settings.listen, pool, Arc::clone(&ready)));
     // Whatever ends first ends the process: a worker that only looks alive is worse than none.
     let stopping = async {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use nesie_activities::World;
 use nesie_activities::providers::{ProviderSettings, Providers};
+use nesie_domain::webhook::RetrySchedule;
 use nesie_platform::http::HttpSettings;
+use nesie_platform::outward::{Inside, OutwardClient, system_lookup};
+use nesie_platform::protection::Protection;
 use nesie_platform::settings::{DatabaseSettings, ProtectionSettings, TaskQueueSettings};
 use nesie_storage::PgPool;
 use nesie_workflows::RetryBudget;
 
-use crate::relays::RelaySettings;
+use crate::relays::{RelaySettings, Sender};
 
 /// Everything that the worker is told.
 #[derive(Debug, clap::Parser)]
@@ -32,6 +35,9 @@ pub struct Settings {
     /// Where the providers are.
     #[command(flatten)]
     pub providers: ProviderSettings,
+    /// How webhooks are sent.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
     /// Where the health check listens.
     #[arg(long, env = "NESIE_WORKER_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
@@ -64,6 +70,48 @@ pub struct Settings {
     pub log_json: bool,
 }
 
+/// How webhooks are sent.
+#[derive(Debug, clap::Args)]
+pub struct WebhookSettings {
+    /// How often a webhook is tried before it is given up.
+    #[arg(long, env = "NESIE_WEBHOOKS_ATTEMPTS", default_value_t = RetrySchedule::default().attempts)]
+    pub webhooks_attempts: u16,
+    /// Pause before a webhook's second try, in milliseconds; it triples, give or take a fifth.
+    #[arg(long, env = "NESIE_WEBHOOKS_FIRST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().first_pause_milliseconds)]
+    pub webhooks_first_pause_milliseconds: u32,
+    /// The longest pause between two tries of a webhook, in milliseconds.
+    #[arg(long, env = "NESIE_WEBHOOKS_LONGEST_PAUSE_MILLISECONDS", default_value_t = RetrySchedule::default().longest_pause_milliseconds)]
+    pub webhooks_longest_pause_milliseconds: u32,
+    /// Longest wait for an endpoint's answer, in milliseconds.
+    #[arg(
+        long = "webhooks-timeout-milliseconds",
+        env = "NESIE_WEBHOOKS_TIMEOUT_MILLISECONDS",
+        default_value_t = 10_000
+    )]
+    pub webhooks_timeout_milliseconds: u64,
+    /// For development alone: webhooks may be sent without TLS, and to this machine.
+    #[arg(long, env = "NESIE_WEBHOOKS_ALLOW_INTERNAL")]
+    pub webhooks_allow_internal: bool,
+}
+
+impl WebhookSettings {
+    /// What sends webhooks.
+    pub(crate) fn sender(&self, pool: PgPool, protection: Protection) -> anyhow::Result<Sender> {
+        let timeout = Duration::from_millis(self.webhooks_timeout_milliseconds);
+        Ok(Sender {
+            pool,
+            client: OutwardClient::try_new(timeout, Inside::allowed_if(self.webhooks_allow_internal), system_lookup())?,
+            protection,
+            schedule: RetrySchedule {
+                attempts: self.webhooks_attempts,
+                first_pause_milliseconds: self.webhooks_first_pause_milliseconds,
+                longest_pause_milliseconds: self.webhooks_longest_pause_milliseconds,
+            },
+            timeout,
+        })
+    }
+}
+
 impl Settings {
     /// What the activities work with.
     pub(crate) fn world(&self, pool: PgPool) -> anyhow::Result<World> {
@@ -89,5 +137,17 @@ impl Settings {
             payment_patience_seconds: self.payment_patience_seconds,
             pause: Duration::from_millis(self.relay_pause_milliseconds),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Settings::command().debug_assert();
     }
 }

@@ -24,6 +24,9 @@ pub(crate) const DEVELOPMENT_BUDGETS: [(&str, &str); 4] = [
     ("NESIE_HTTP_TIMEOUT_MILLISECONDS", "2500"),
 ];
 
+/// Webhooks may go to the sandbox's receivers on this machine, without TLS; production never says so.
+pub(crate) const DEVELOPMENT_WEBHOOKS: (&str, &str) = ("NESIE_WEBHOOKS_ALLOW_INTERNAL", "true");
+
 /// Providers of `docs/providers.md` as (name in the sandbox's paths, settings variable).
 pub(crate) const PROVIDERS: [(&str, &str); 11] = [
     ("aml", "NESIE_AML_URL"),
@@ -228,6 +231,7 @@ impl Settings {
         );
         variables.extend(PROVIDERS.map(|(name, variable)| (variable.to_owned(), format!("{sandbox}/{name}"))));
         variables.extend(DEVELOPMENT_SECRETS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables.push((DEVELOPMENT_WEBHOOKS.0.to_owned(), DEVELOPMENT_WEBHOOKS.1.to_owned()));
         Ok(variables)
     }
 }

@@ -70,6 +70,8 @@ role_sets! {
     OperationsOnly = [Operations];
     /// Who sees parked steps.
     ParkedReaders = [Operations, Compliance, Auditor];
+    /// Who sees the endpoints of webhooks and what became of deliveries.
+    WebhookReaders = [Operations, Auditor];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
     /// Who reports cases: the lender's systems and compliance itself.

@@ -21,6 +21,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/persons/{iin}", put(world::change_person))
         .route("/aml/persons", put(world::list_person))
         .route("/merchants/{merchant_id}", put(world::change_merchant))
+        .route("/webhooks/{receiver}", put(world::set_receiver))
         .route("/eds/sign", post(world::sign))
         .route("/reset", post(world::reset))
         .route("/ledger/{provider}", get(ledgers::ledger))

@@ -16,6 +16,7 @@ use crate::{
         Shared,
         aml::NewPerson,
         ncanode::container::{Container, SignRequest},
+        webhooks::NewReceiver,
     },
 };
 
@@ -38,6 +39,14 @@ pub(super) async fn change_merchant(
     Json(fields): Json<Map<String, Value>>,
 ) -> Response {
     sandbox.merchants.change(&merchant_id, fields).map_or_else(refused, |merchant| Json(merchant).into_response())
+}
+
+pub(super) async fn set_receiver(
+    State(sandbox): State<Shared>,
+    Path(receiver): Path<String>,
+    Json(new): Json<NewReceiver>,
+) -> Response {
+    sandbox.receivers.set(&receiver, &new).map_or_else(refused, |()| StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn sign(Json(request): Json<SignRequest>) -> Response {

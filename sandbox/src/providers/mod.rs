@@ -12,6 +12,7 @@ pub(crate) mod oidc;
 pub(crate) mod payments;
 pub(crate) mod proprietors;
 pub(crate) mod regulator;
+pub(crate) mod webhooks;
 
 use std::sync::Arc;
 
@@ -36,4 +37,5 @@ pub(crate) fn routes() -> Router<Shared> {
         .nest("/payments", payments::routes())
         .nest("/proprietors", proprietors::routes())
         .nest("/regulator", regulator::routes())
+        .nest("/webhooks", webhooks::routes())
 }

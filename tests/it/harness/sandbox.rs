@@ -56,6 +56,11 @@ impl Sandbox {
         self.send(reqwest::Method::DELETE, "/admin/faults", None).await;
     }
 
+    /// Ends one fault.
+    pub(crate) async fn remove_fault(&self, fault_id: &str) {
+        self.send(reqwest::Method::DELETE, &format!("/admin/faults/{fault_id}"), None).await;
+    }
+
     /// Waits until a fault holds a request, and returns the hold.
     pub(crate) async fn held(&self, fault_id: &str) -> String {
         eventually("a request is held", || async {
@@ -70,6 +75,17 @@ impl Sandbox {
     pub(crate) async fn release(&self, hold_id: &str, proceed: bool) {
         let path = format!("/admin/holds/{hold_id}/release");
         self.send(reqwest::Method::POST, &path, Some(&json!({"proceed": proceed}))).await;
+    }
+
+    /// Where a receiver of webhooks is.
+    pub(crate) fn receiver_url(&self, receiver: &str) -> String {
+        format!("{}/webhooks/{receiver}", self.base)
+    }
+
+    /// Tells a receiver of webhooks the secrets that it verifies under.
+    pub(crate) async fn receiver(&self, receiver: &str, secrets: &[&str]) {
+        let body = json!({"secrets": secrets});
+        self.send(reqwest::Method::PUT, &format!("/admin/webhooks/{receiver}"), Some(&body)).await;
     }
 
     /// Every effect that a provider had.

@@ -69,6 +69,7 @@ impl Stack {
             ("NESIE_SANDBOX_LISTEN", &format!("127.0.0.1:{sandbox_port}")),
             ("NESIE_OIDC_ISSUER", &format!("{sandbox_url}/oidc")),
             ("NESIE_PAYMENTS_CALLBACK_SECRET", "a secret of the tests"),
+            ("NESIE_WEBHOOKS_ALLOW_INTERNAL", "true"),
             ("NESIE_DATA_KEY", &"1a".repeat(32)),
             ("NESIE_INDEX_KEY", &"2b".repeat(32)),
         ]
@@ -95,6 +96,8 @@ impl Stack {
             ("NESIE_STEP_FIRST_PAUSE_MILLISECONDS", "200"),
             ("NESIE_STEP_LONGEST_PAUSE_MILLISECONDS", "1000"),
             ("NESIE_HTTP_TIMEOUT_MILLISECONDS", "1500"),
+            ("NESIE_WEBHOOKS_FIRST_PAUSE_MILLISECONDS", "200"),
+            ("NESIE_WEBHOOKS_TIMEOUT_MILLISECONDS", "1500"),
         ];
         worker_environment.extend(
             defaults.iter().chain(&options.worker).map(|(name, value)| ((*name).to_string(), (*value).to_string())),

@@ -1,10 +1,13 @@
-//! Relays: what PostgreSQL says must reach Temporal reaches it, however often a process dies in between.
+//! Relays: what PostgreSQL says must reach Temporal, or the lender's own systems, reaches them, however often a process
+//! dies in between.
 //! Never a fact of an application: they write delivery state only (design invariant 3).
 
 mod cases;
 mod inbox;
 mod starts;
+mod webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nesie_storage::PgPool;
@@ -12,6 +15,8 @@ use nesie_workflows::RetryBudget;
 use tokio::sync::watch;
 
 use crate::Temporal;
+
+pub(crate) use webhooks::Sender;
 
 /// What the relays are told.
 #[derive(Clone, Debug)]
@@ -26,11 +31,20 @@ pub(crate) struct RelaySettings {
 const BATCH: i64 = 50;
 
 /// Runs all relays until told to stop.
-pub(crate) async fn run(pool: PgPool, client: Temporal, settings: RelaySettings, stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    pool: PgPool,
+    client: Temporal,
+    settings: RelaySettings,
+    sender: Sender,
+    stopped: watch::Receiver<bool>,
+) {
     let starts = rounds("starts", settings.pause, stopped.clone(), || starts::pass(&pool, &client, &settings));
     let cases = rounds("cases", settings.pause, stopped.clone(), || cases::pass(&pool, &client, &settings));
-    let inbox = rounds("inbox", settings.pause, stopped, || inbox::pass(&pool, &client));
-    tokio::join!(starts, cases, inbox);
+    let inbox = rounds("inbox", settings.pause, stopped.clone(), || inbox::pass(&pool, &client));
+    let events = rounds("events", settings.pause, stopped.clone(), || webhooks::fan_out(&pool));
+    let replays = rounds("replays", settings.pause, stopped.clone(), || webhooks::replay(&pool));
+    let webhooks = webhooks::send(Arc::new(sender), settings.pause, stopped);
+    tokio::join!(starts, cases, inbox, events, replays, webhooks);
 }
 
 /// One round after the other: at once after a full one, after a pause when there was less to do, after a longer one

@@ -1,0 +1,146 @@
+//! One attempt of one delivery: signed under every valid secret, sent, logged with its status or class of failure, put
+//! off or ended. Never logs a body, an address or a secret, and never reads what the receiver answers but its status.
+
+use std::time::Instant;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use nesie_domain::ids::Owner;
+use nesie_platform::outward::CallFailure;
+use nesie_platform::webhook::{WebhookSecret, signatures};
+use nesie_platform::{clock, protection};
+use nesie_storage::webhooks::deliveries::{self, Attempted, Claimed};
+use nesie_storage::webhooks::secrets;
+use serde_json::json;
+
+use super::Sender;
+
+/// Makes the attempt. Its result is stored, or its claim lapses and it is made again.
+pub(super) async fn run(sender: &Sender, claimed: &Claimed) {
+    let (at, began) = (clock::now(), Instant::now());
+    let (status, failure) = match send(sender, claimed, at).await {
+        Ok(status) if (200..300).contains(&status) => (Some(i32::from(status)), None),
+        Ok(status) => (Some(i32::from(status)), Some("status")),
+        Err(failure) => (None, Some(failure)),
+    };
+    let ended_at = clock::now();
+    let attempt = u16::try_from(claimed.attempt).unwrap_or(u16::MAX);
+    let pause = sender.schedule.pause_after(attempt, jitter());
+    let pause = pause.and_then(|pause| TimeDelta::from_std(pause).ok());
+    let attempted = Attempted {
+        at,
+        ended_at,
+        milliseconds: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+        status,
+        failure,
+        next_at: failure.and(pause).map(|pause| ended_at + pause),
+    };
+    if let Err(error) = store(sender, claimed, &attempted).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, delivery = %claimed.id, "an attempt is not stored; its claim lapses and it is made again");
+    }
+    match (failure, attempted.next_at) {
+        (None, _) => tracing::debug!(delivery = %claimed.id, attempt, "delivered"),
+        (Some(failure), Some(_)) => {
+            tracing::warn!(delivery = %claimed.id, endpoint = %claimed.endpoint_id, attempt, failure, status, "a webhook is not delivered yet");
+        }
+        (Some(failure), None) => {
+            tracing::error!(delivery = %claimed.id, endpoint = %claimed.endpoint_id, attempt, failure, status, "a webhook is given up; it can be replayed");
+        }
+    }
+}
+
+async fn store(sender: &Sender, claimed: &Claimed, attempted: &Attempted) -> Result<(), nesie_storage::StorageError> {
+    let mut transaction = nesie_storage::pool::begin(&sender.pool).await?;
+    if !deliveries::finish(&mut transaction, claimed, attempted).await? {
+        tracing::warn!(delivery = %claimed.id, "an attempt took longer than its claim; it may be made twice");
+    }
+    nesie_storage::pool::commit(transaction).await
+}
+
+/// The answer's status, or the class of the failure.
+async fn send(sender: &Sender, claimed: &Claimed, at: DateTime<Utc>) -> Result<u16, &'static str> {
+    let signing = valid_secrets(sender, claimed, at).await?;
+    let body = body(claimed);
+    let id = format!("evt_{}", claimed.event_id);
+    let timestamp = at.timestamp();
+    let headers = [
+        ("webhook-signature", signatures(&signing, &id, timestamp, body.as_bytes())),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-id", id),
+    ];
+    sender.client.post(&claimed.url, &headers, body).await.map_err(|failure| match failure {
+        CallFailure::Refused(_) => "address_refused",
+        CallFailure::NotConnected => "not_connected",
+        CallFailure::TimedOut => "timed_out",
+        CallFailure::Broken => "broken",
+    })
+}
+
+async fn valid_secrets(
+    sender: &Sender,
+    claimed: &Claimed,
+    at: DateTime<Utc>,
+) -> Result<Vec<WebhookSecret>, &'static str> {
+    let sealed = secrets::valid(&sender.pool, claimed.endpoint_id, at).await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "secrets can not be read");
+        "secret_unreadable"
+    })?;
+    let opened = sealed.iter().map(|secret| sender.protection.open(&secrets::place(secret.id), &secret.sealed));
+    let opened = opened.collect::<Result<Vec<_>, _>>().map_err(|_| "secret_unreadable")?;
+    // Unsigned, it would be worth nothing.
+    if opened.is_empty() {
+        return Err("secret_unreadable");
+    }
+    Ok(opened.into_iter().map(WebhookSecret::from_bytes).collect())
+}
+
+/// The same bytes in every attempt and replay: all of it stands in the outbox.
+fn body(claimed: &Claimed) -> String {
+    let mut data = json!({ "sequence": claimed.sequence, "details": claimed.payload });
+    match claimed.owner {
+        Owner::Application(id) => data["application_id"] = json!(id),
+        Owner::Case(id) => data["case_id"] = json!(id),
+    }
+    let timestamp = claimed.occurred_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    json!({ "type": claimed.event, "timestamp": timestamp, "data": data }).to_string()
+}
+
+fn jitter() -> u16 {
+    let [first, second, ..] = protection::random_bytes();
+    u16::from_be_bytes([first, second])
+}
+
+#[cfg(test)]
+mod tests {
+    use nesie_domain::ids::{CaseId, EventId, WebhookDeliveryId, WebhookEndpointId};
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_body_names_event_instant_owner_and_place_and_is_the_same_each_time() {
+        let claimed = Claimed {
+            id: WebhookDeliveryId::from_uuid(Uuid::from_u128(1)),
+            claim: Uuid::from_u128(2),
+            round: 0,
+            attempt: 1,
+            endpoint_id: WebhookEndpointId::from_uuid(Uuid::from_u128(3)),
+            url: "https://hooks.example.kz/".to_owned(),
+            event_id: EventId::from_uuid(Uuid::from_u128(4)),
+            event: "duty.breached".to_owned(),
+            sequence: 7,
+            owner: CaseId::from_uuid(Uuid::from_u128(5)).into(),
+            payload: json!({ "duty_id": Uuid::from_u128(6) }),
+            occurred_at: DateTime::UNIX_EPOCH,
+        };
+        let again = Claimed { attempt: 2, round: 1, claim: Uuid::from_u128(9), ..claimed.clone() };
+        assert_eq!(body(&claimed), body(&again));
+        let expected = json!({
+            "type": "duty.breached",
+            "timestamp": "1970-01-01T00:00:00.000000Z",
+            "data": {"case_id": Uuid::from_u128(5), "sequence": 7, "details": {"duty_id": Uuid::from_u128(6)}},
+        });
+        assert_eq!(serde_json::from_str::<Value>(&body(&claimed)).expect("JSON"), expected);
+    }
+}
