@@ -28,6 +28,20 @@ pub(crate) enum Operation {
     MerchantsLookup,
     /// Opening a loan in the loan accounting.
     AccountingOpenLoan,
+    /// A payment by a client, entered in the loan accounting.
+    AccountingPayment,
+    /// Suspending the accrual on a loan.
+    AccountingSuspend,
+    /// Ending that.
+    AccountingResume,
+    /// Writing a loan off.
+    AccountingWriteOff,
+    /// A look at the debt on a day.
+    AccountingBalance,
+    /// A look at the payments on a loan.
+    AccountingPayments,
+    /// A look at the postings of a loan.
+    AccountingPostings,
     /// A notice to a client.
     NotificationsMessage,
     /// A letter to the regulator.
@@ -36,7 +50,7 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every operation that takes part in faults, calls and ledgers.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::AmlList,
         Self::BureauReport,
         Self::BureauContract,
@@ -49,6 +63,13 @@ impl Operation {
         Self::PaymentsStatus,
         Self::MerchantsLookup,
         Self::AccountingOpenLoan,
+        Self::AccountingPayment,
+        Self::AccountingSuspend,
+        Self::AccountingResume,
+        Self::AccountingWriteOff,
+        Self::AccountingBalance,
+        Self::AccountingPayments,
+        Self::AccountingPostings,
         Self::NotificationsMessage,
         Self::RegulatorSubmit,
     ];
@@ -63,7 +84,14 @@ impl Operation {
             Self::ProprietorsLookup => "proprietors",
             Self::PaymentsOwnership | Self::PaymentsTransfer | Self::PaymentsStatus => "payments",
             Self::MerchantsLookup => "merchants",
-            Self::AccountingOpenLoan => "accounting",
+            Self::AccountingOpenLoan
+            | Self::AccountingPayment
+            | Self::AccountingSuspend
+            | Self::AccountingResume
+            | Self::AccountingWriteOff
+            | Self::AccountingBalance
+            | Self::AccountingPayments
+            | Self::AccountingPostings => "accounting",
             Self::NotificationsMessage => "notifications",
             Self::RegulatorSubmit => "regulator",
         }
@@ -82,6 +110,13 @@ impl Operation {
             Self::PaymentsTransfer => "transfer",
             Self::PaymentsStatus => "status",
             Self::AccountingOpenLoan => "open_loan",
+            Self::AccountingPayment => "payment",
+            Self::AccountingSuspend => "suspend",
+            Self::AccountingResume => "resume",
+            Self::AccountingWriteOff => "write_off",
+            Self::AccountingBalance => "balance",
+            Self::AccountingPayments => "payments",
+            Self::AccountingPostings => "postings",
             Self::NotificationsMessage => "message",
             Self::RegulatorSubmit => "submit",
         }
