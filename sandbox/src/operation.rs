@@ -10,6 +10,12 @@ pub(crate) enum Operation {
     BureauReport,
     /// Information on a contract, given to the bureau.
     BureauContract,
+    /// Notice to the bureau that information on a contract stops.
+    BureauSuspension,
+    /// Notice to the bureau that it goes on.
+    BureauResumption,
+    /// A correction of what the bureau holds on a contract.
+    BureauCorrection,
     /// A biometric comparison by ЦОИД.
     CoidVerify,
     /// Verification of a signed message.
@@ -46,14 +52,21 @@ pub(crate) enum Operation {
     NotificationsMessage,
     /// A letter to the regulator.
     RegulatorSubmit,
+    /// A look whose number a phone is, at the mobile operators.
+    MobileOperatorsCheck,
+    /// The same at the base of eGov mobile.
+    EgovMobileCheck,
 }
 
 impl Operation {
     /// Every operation that takes part in faults, calls and ledgers.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::AmlList,
         Self::BureauReport,
         Self::BureauContract,
+        Self::BureauSuspension,
+        Self::BureauResumption,
+        Self::BureauCorrection,
         Self::CoidVerify,
         Self::NcanodeVerify,
         Self::NcanodeExtract,
@@ -72,13 +85,19 @@ impl Operation {
         Self::AccountingPostings,
         Self::NotificationsMessage,
         Self::RegulatorSubmit,
+        Self::MobileOperatorsCheck,
+        Self::EgovMobileCheck,
     ];
 
     /// The provider's name, which is also the first segment of its paths.
     pub(crate) fn provider(self) -> &'static str {
         match self {
             Self::AmlList => "aml",
-            Self::BureauReport | Self::BureauContract => "bureau",
+            Self::BureauReport
+            | Self::BureauContract
+            | Self::BureauSuspension
+            | Self::BureauResumption
+            | Self::BureauCorrection => "bureau",
             Self::CoidVerify => "coid",
             Self::NcanodeVerify | Self::NcanodeExtract => "ncanode",
             Self::ProprietorsLookup => "proprietors",
@@ -94,6 +113,8 @@ impl Operation {
             | Self::AccountingPostings => "accounting",
             Self::NotificationsMessage => "notifications",
             Self::RegulatorSubmit => "regulator",
+            Self::MobileOperatorsCheck => "mobile-operators",
+            Self::EgovMobileCheck => "egov-mobile",
         }
     }
 
@@ -103,6 +124,9 @@ impl Operation {
             Self::AmlList => "list",
             Self::BureauReport => "report",
             Self::BureauContract => "contract",
+            Self::BureauSuspension => "suspension",
+            Self::BureauResumption => "resumption",
+            Self::BureauCorrection => "correction",
             Self::CoidVerify | Self::NcanodeVerify => "verify",
             Self::NcanodeExtract => "extract",
             Self::ProprietorsLookup | Self::MerchantsLookup => "lookup",
@@ -119,6 +143,7 @@ impl Operation {
             Self::AccountingPostings => "postings",
             Self::NotificationsMessage => "message",
             Self::RegulatorSubmit => "submit",
+            Self::MobileOperatorsCheck | Self::EgovMobileCheck => "check",
         }
     }
 

@@ -140,6 +140,8 @@ async fn every_operation_takes_faults() {
         "accounting",
         "notifications",
         "regulator",
+        "mobile-operators",
+        "egov-mobile",
     ] {
         world.fault_rule(json!({ "provider": provider, "fault": { "kind": "status", "code": 503 } })).await;
     }
@@ -153,6 +155,12 @@ async fn every_operation_takes_faults() {
     let resumption = json!({ "effective_on": "2026-11-24", "back_accrual": false });
     let message = json!({ "template": "t", "phone": "+77010000000", "application_id": "a", "language": "ru" });
     let letter = json!({ "kind": "fraud_incident", "reference": "case", "body": { "a": 1 }, "documents": [] });
+    let stopped = json!({ "contract_reference": "c", "iin": IIN, "effective_from": "2026-11-23",
+        "document_reference": "d" });
+    let goes_on = json!({ "contract_reference": "c", "iin": IIN, "effective_on": "2026-11-24", "overdue_days": 0 });
+    let corrected = json!({ "contract_reference": "c", "iin": IIN, "corrected_on": "2026-11-24", "overdue_days": 0,
+        "principal": 0, "interest": 0, "penalty": 0 });
+    let phone = json!({ "iin": IIN, "phone": "+77010000000" });
     let coid = format!("/coid/identity/1.1.0/verify?iin={IIN}&vendor=v&challenge_id=c&movements=blink");
     let image = world.request(reqwest::Method::POST, &coid).header("x-idempotency-key", "k");
     let image = image.header("content-type", "image/png").body("png").send().await.expect("an answer");
@@ -178,6 +186,11 @@ async fn every_operation_takes_faults() {
         world.get("/accounting/loans/l/postings").await.0,
         world.post_keyed("/notifications/messages", "k", &message).await.0,
         world.post_keyed("/regulator/letters", "k", &letter).await.0,
+        world.post_keyed("/bureau/suspensions", "k", &stopped).await.0,
+        world.post_keyed("/bureau/resumptions", "k", &goes_on).await.0,
+        world.post_keyed("/bureau/corrections", "k", &corrected).await.0,
+        world.post("/mobile-operators/check", &phone).await.0,
+        world.post("/egov-mobile/check", &phone).await.0,
     ];
     assert!(statuses.iter().all(|status| *status == StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
     let (_, body) = world.get("/admin/calls").await;
