@@ -50,6 +50,17 @@ impl Ledgers {
         request: Value,
         effect: impl FnOnce() -> Effect,
     ) -> Answer {
+        self.once_unless_refused(operation, key, request, || Ok(effect()))
+    }
+
+    /// The same for an effect that may be refused: then nothing has happened, and the key is still unused.
+    pub(crate) fn once_unless_refused(
+        &self,
+        operation: Operation,
+        key: &str,
+        request: Value,
+        effect: impl FnOnce() -> Result<Effect, Answer>,
+    ) -> Answer {
         let mut books = locked(&self.inner);
         let name = (operation, key.to_owned());
         if let Some(remembered) = books.remembered.get(&name) {
@@ -59,7 +70,10 @@ impl Ledgers {
                 Answer::error(StatusCode::CONFLICT, "the key was used for another request")
             };
         }
-        let Effect { entry, answer } = effect();
+        let Effect { entry, answer } = match effect() {
+            Ok(effect) => effect,
+            Err(refusal) => return refusal,
+        };
         books.enter(operation, entry);
         books.remembered.insert(name, Remembered { request, answer: answer.clone() });
         Answer::ok(&answer)

@@ -10,6 +10,12 @@ pub(crate) enum Operation {
     BureauReport,
     /// Information on a contract, given to the bureau.
     BureauContract,
+    /// Notice to the bureau that information on a contract stops.
+    BureauSuspension,
+    /// Notice to the bureau that it goes on.
+    BureauResumption,
+    /// A correction of what the bureau holds on a contract.
+    BureauCorrection,
     /// A biometric comparison by ЦОИД.
     CoidVerify,
     /// Verification of a signed message.
@@ -28,20 +34,41 @@ pub(crate) enum Operation {
     MerchantsLookup,
     /// Opening a loan in the loan accounting.
     AccountingOpenLoan,
+    /// A payment by a client, entered in the loan accounting.
+    AccountingPayment,
+    /// Suspending the accrual on a loan.
+    AccountingSuspend,
+    /// Ending that.
+    AccountingResume,
+    /// Writing a loan off.
+    AccountingWriteOff,
+    /// A look at the debt on a day.
+    AccountingBalance,
+    /// A look at the payments on a loan.
+    AccountingPayments,
+    /// A look at the postings of a loan.
+    AccountingPostings,
     /// A notice to a client.
     NotificationsMessage,
     /// A letter to the regulator.
     RegulatorSubmit,
     /// A webhook that comes to one of the lender's own systems.
     WebhooksReceive,
+    /// A look whose number a phone is, at the mobile operators.
+    MobileOperatorsCheck,
+    /// The same at the base of eGov mobile.
+    EgovMobileCheck,
 }
 
 impl Operation {
     /// Every operation that takes part in faults, calls and ledgers.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::AmlList,
         Self::BureauReport,
         Self::BureauContract,
+        Self::BureauSuspension,
+        Self::BureauResumption,
+        Self::BureauCorrection,
         Self::CoidVerify,
         Self::NcanodeVerify,
         Self::NcanodeExtract,
@@ -51,25 +78,47 @@ impl Operation {
         Self::PaymentsStatus,
         Self::MerchantsLookup,
         Self::AccountingOpenLoan,
+        Self::AccountingPayment,
+        Self::AccountingSuspend,
+        Self::AccountingResume,
+        Self::AccountingWriteOff,
+        Self::AccountingBalance,
+        Self::AccountingPayments,
+        Self::AccountingPostings,
         Self::NotificationsMessage,
         Self::RegulatorSubmit,
         Self::WebhooksReceive,
+        Self::MobileOperatorsCheck,
+        Self::EgovMobileCheck,
     ];
 
     /// The provider's name, which is also the first segment of its paths.
     pub(crate) fn provider(self) -> &'static str {
         match self {
             Self::AmlList => "aml",
-            Self::BureauReport | Self::BureauContract => "bureau",
+            Self::BureauReport
+            | Self::BureauContract
+            | Self::BureauSuspension
+            | Self::BureauResumption
+            | Self::BureauCorrection => "bureau",
             Self::CoidVerify => "coid",
             Self::NcanodeVerify | Self::NcanodeExtract => "ncanode",
             Self::ProprietorsLookup => "proprietors",
             Self::PaymentsOwnership | Self::PaymentsTransfer | Self::PaymentsStatus => "payments",
             Self::MerchantsLookup => "merchants",
-            Self::AccountingOpenLoan => "accounting",
+            Self::AccountingOpenLoan
+            | Self::AccountingPayment
+            | Self::AccountingSuspend
+            | Self::AccountingResume
+            | Self::AccountingWriteOff
+            | Self::AccountingBalance
+            | Self::AccountingPayments
+            | Self::AccountingPostings => "accounting",
             Self::NotificationsMessage => "notifications",
             Self::RegulatorSubmit => "regulator",
             Self::WebhooksReceive => "webhooks",
+            Self::MobileOperatorsCheck => "mobile-operators",
+            Self::EgovMobileCheck => "egov-mobile",
         }
     }
 
@@ -79,6 +128,9 @@ impl Operation {
             Self::AmlList => "list",
             Self::BureauReport => "report",
             Self::BureauContract => "contract",
+            Self::BureauSuspension => "suspension",
+            Self::BureauResumption => "resumption",
+            Self::BureauCorrection => "correction",
             Self::CoidVerify | Self::NcanodeVerify => "verify",
             Self::NcanodeExtract => "extract",
             Self::ProprietorsLookup | Self::MerchantsLookup => "lookup",
@@ -86,9 +138,17 @@ impl Operation {
             Self::PaymentsTransfer => "transfer",
             Self::PaymentsStatus => "status",
             Self::AccountingOpenLoan => "open_loan",
+            Self::AccountingPayment => "payment",
+            Self::AccountingSuspend => "suspend",
+            Self::AccountingResume => "resume",
+            Self::AccountingWriteOff => "write_off",
+            Self::AccountingBalance => "balance",
+            Self::AccountingPayments => "payments",
+            Self::AccountingPostings => "postings",
             Self::NotificationsMessage => "message",
             Self::RegulatorSubmit => "submit",
             Self::WebhooksReceive => "receive",
+            Self::MobileOperatorsCheck | Self::EgovMobileCheck => "check",
         }
     }
 

@@ -32,6 +32,18 @@ pub(crate) enum Ownership {
     Unavailable,
 }
 
+/// Whether a phone is the person's, as one base knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum PhoneMatch {
+    /// It is.
+    Match,
+    /// It is somebody else's.
+    NoMatch,
+    /// The base does not know, which is not "somebody else's".
+    Unknown,
+}
+
 /// One person, as all providers together know them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +59,8 @@ pub(crate) struct Person {
     pub(crate) has_reference_image: bool,
     pub(crate) ownership: Ownership,
     pub(crate) revoked_certificate: bool,
+    pub(crate) phone_at_operator: PhoneMatch,
+    pub(crate) phone_at_egov: PhoneMatch,
 }
 
 impl Default for Person {
@@ -63,6 +77,8 @@ impl Default for Person {
             has_reference_image: true,
             ownership: Ownership::Confirmed,
             revoked_certificate: false,
+            phone_at_operator: PhoneMatch::Match,
+            phone_at_egov: PhoneMatch::Match,
         }
     }
 }

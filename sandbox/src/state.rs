@@ -16,7 +16,7 @@ use crate::{
     issuer::Issuer,
     ledger::{Calls, Ledgers},
     persons::Persons,
-    providers::{aml::Publisher, merchants::Merchants, payments::Transfers, webhooks::Receivers},
+    providers::{accounting::Books, aml::Publisher, merchants::Merchants, payments::Transfers, webhooks::Receivers},
     weather::Weather,
 };
 
@@ -49,6 +49,7 @@ pub struct Sandbox {
     pub(crate) persons: Persons,
     pub(crate) aml: Publisher,
     pub(crate) merchants: Merchants,
+    pub(crate) books: Books,
     pub(crate) transfers: Transfers,
     pub(crate) callbacks: Callbacks,
     pub(crate) ledgers: Ledgers,
@@ -69,6 +70,7 @@ impl Sandbox {
             persons: Persons::default(),
             aml: Publisher::seeded(aml_seed),
             merchants: Merchants::with_the_first(),
+            books: Books::default(),
             transfers: Transfers::default(),
             callbacks: Callbacks::try_new(callback_secret).context("cannot prepare payment callbacks")?,
             ledgers: Ledgers::default(),
@@ -86,6 +88,7 @@ impl Sandbox {
         self.holds.clear();
         self.weather.set(crate::weather::Climate::default());
         self.transfers.clear();
+        self.books.clear();
         self.callbacks.clear();
         self.ledgers.clear();
         self.calls.clear();

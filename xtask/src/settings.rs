@@ -28,7 +28,7 @@ pub(crate) const DEVELOPMENT_BUDGETS: [(&str, &str); 4] = [
 pub(crate) const DEVELOPMENT_WEBHOOKS: (&str, &str) = ("NESIE_WEBHOOKS_ALLOW_INTERNAL", "true");
 
 /// Providers of `docs/providers.md` as (name in the sandbox's paths, settings variable).
-pub(crate) const PROVIDERS: [(&str, &str); 11] = [
+pub(crate) const PROVIDERS: [(&str, &str); 13] = [
     ("aml", "NESIE_AML_URL"),
     ("bureau", "NESIE_BUREAU_URL"),
     ("coid", "NESIE_COID_URL"),
@@ -39,6 +39,8 @@ pub(crate) const PROVIDERS: [(&str, &str); 11] = [
     ("accounting", "NESIE_ACCOUNTING_URL"),
     ("notifications", "NESIE_NOTIFICATIONS_URL"),
     ("regulator", "NESIE_REGULATOR_URL"),
+    ("mobile-operators", "NESIE_MOBILE_OPERATORS_URL"),
+    ("egov-mobile", "NESIE_EGOV_MOBILE_URL"),
     ("oidc", "NESIE_OIDC_ISSUER"),
 ];
 

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProviderError;
-use super::exchange::{Answer, Connection, nullable, send_json, tiyn};
+use super::exchange::{Answer, Connection, Operation, nullable, send_json, tiyn};
 
 /// Client of the bureau.
 #[derive(Clone, Debug)]
@@ -83,6 +83,75 @@ pub struct ContractInformation<'a> {
 pub struct ContractReceipt {
     /// The bureau's id of it.
     pub receipt_id: String,
+}
+
+/// Notice that information on a contract stops (para 13 ¶2).
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SuspensionOfInformation<'a> {
+    /// Our reference of the contract.
+    pub contract_reference: &'a str,
+    /// The borrower.
+    pub iin: &'a Iin,
+    /// The first day without information.
+    pub effective_from: NaiveDate,
+    /// Our reference of the document that demands it; never its text.
+    pub document_reference: &'a str,
+}
+
+/// Notice that information on a contract goes on (para 13 ¶3).
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ResumptionOfInformation<'a> {
+    /// Our reference of the contract.
+    pub contract_reference: &'a str,
+    /// The borrower.
+    pub iin: &'a Iin,
+    /// The first day with information again.
+    pub effective_on: NaiveDate,
+    /// Days overdue, without those of the suspension (reading A11).
+    pub overdue_days: u32,
+}
+
+/// What the bureau shall hold on a contract instead of what it holds (para 13 ¶4).
+#[derive(Clone, Copy, Debug)]
+pub struct Correction<'a> {
+    /// Our reference of the contract.
+    pub contract_reference: &'a str,
+    /// The borrower.
+    pub iin: &'a Iin,
+    /// The day from which it is so.
+    pub corrected_on: NaiveDate,
+    /// Days overdue.
+    pub overdue_days: u32,
+    /// Principal owed.
+    pub principal: Money,
+    /// Interest owed.
+    pub interest: Money,
+    /// Penalty owed.
+    pub penalty: Money,
+}
+
+/// The bureau's acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The bureau's id of it.
+    pub acknowledgement_id: String,
+}
+
+#[derive(Serialize)]
+struct CorrectionWire<'a> {
+    contract_reference: &'a str,
+    iin: &'a Iin,
+    corrected_on: NaiveDate,
+    overdue_days: u32,
+    principal: i64,
+    interest: i64,
+    penalty: i64,
+}
+
+#[derive(Deserialize)]
+struct AcknowledgementWire {
+    acknowledgement_id: String,
+    contract_reference: String,
 }
 
 #[derive(Serialize)]
@@ -177,6 +246,70 @@ impl Bureau {
         operation.ensure(answer.value.contract_reference == contract.contract_reference)?;
         Ok(answer.map(|wire| ContractReceipt { receipt_id: wire.receipt_id }))
     }
+
+    /// Tells the bureau that information on a contract stops; a repeat with the same key brings the same answer.
+    ///
+    /// # Errors
+    /// When the bureau did not readably acknowledge it for this contract.
+    pub async fn suspend_information(
+        &self,
+        idempotency_key: &str,
+        told: &SuspensionOfInformation<'_>,
+    ) -> Result<Answer<Acknowledgement>, ProviderError> {
+        let operation = self.connection.operation("suspension");
+        self.tell(operation, "suspensions", idempotency_key, told.contract_reference, told).await
+    }
+
+    /// Tells the bureau that information on a contract goes on; a repeat with the same key brings the same answer.
+    ///
+    /// # Errors
+    /// When the bureau did not readably acknowledge it for this contract.
+    pub async fn resume_information(
+        &self,
+        idempotency_key: &str,
+        told: &ResumptionOfInformation<'_>,
+    ) -> Result<Answer<Acknowledgement>, ProviderError> {
+        let operation = self.connection.operation("resumption");
+        self.tell(operation, "resumptions", idempotency_key, told.contract_reference, told).await
+    }
+
+    /// Corrects what the bureau holds on a contract; a repeat with the same key brings the same answer.
+    ///
+    /// # Errors
+    /// When the bureau did not readably acknowledge it for this contract.
+    pub async fn correct(
+        &self,
+        idempotency_key: &str,
+        told: &Correction<'_>,
+    ) -> Result<Answer<Acknowledgement>, ProviderError> {
+        let operation = self.connection.operation("correction");
+        let body = CorrectionWire {
+            contract_reference: told.contract_reference,
+            iin: told.iin,
+            corrected_on: told.corrected_on,
+            overdue_days: told.overdue_days,
+            principal: told.principal.tiyn(),
+            interest: told.interest.tiyn(),
+            penalty: told.penalty.tiyn(),
+        };
+        self.tell(operation, "corrections", idempotency_key, told.contract_reference, &body).await
+    }
+
+    async fn tell(
+        &self,
+        operation: Operation,
+        path: &str,
+        idempotency_key: &str,
+        contract_reference: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<Acknowledgement>, ProviderError> {
+        let request = self.connection.request(Method::POST, &[path]);
+        let request = request.header("idempotency-key", idempotency_key).json(body);
+        let answer = send_json(operation, request).await?.ok::<AcknowledgementWire>()?;
+        operation.ensure(answer.value.contract_reference == contract_reference)?;
+        operation.ensure(!answer.value.acknowledgement_id.is_empty())?;
+        Ok(answer.map(|wire| Acknowledgement { acknowledgement_id: wire.acknowledgement_id }))
+    }
 }
 
 #[cfg(test)]
@@ -259,5 +392,63 @@ mod tests {
             providers.bureau.report_contract("key-1", &contract).await.map(drop)
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn tells_what_changed_and_takes_only_an_acknowledgement_of_that_contract() {
+        let answer = json!({"acknowledgement_id": "a-1", "contract_reference": "C-1"});
+        let (server, providers) = providers(Script::json(200, &answer)).await;
+        let (bureau, person) = (&providers.bureau, iin());
+        let day = NaiveDate::from_ymd_opt(2026, 11, 24).expect("a day");
+        let suspension = SuspensionOfInformation {
+            contract_reference: "C-1",
+            iin: &person,
+            effective_from: day,
+            document_reference: "doc-1",
+        };
+        let resumption =
+            ResumptionOfInformation { contract_reference: "C-1", iin: &person, effective_on: day, overdue_days: 4 };
+        let correction = Correction {
+            contract_reference: "C-1",
+            iin: &person,
+            corrected_on: day,
+            overdue_days: 0,
+            principal: Money::ZERO,
+            interest: Money::from_tiyn(2),
+            penalty: Money::from_tiyn(1),
+        };
+        let tell = async |number: usize| match number {
+            0 => bureau.suspend_information("key-1", &suspension).await,
+            1 => bureau.resume_information("key-1", &resumption).await,
+            _ => bureau.correct("key-1", &correction).await,
+        };
+        let sent = [
+            ("suspensions", json!({"effective_from": "2026-11-24", "document_reference": "doc-1"})),
+            ("resumptions", json!({"effective_on": "2026-11-24", "overdue_days": 4})),
+            (
+                "corrections",
+                json!({"corrected_on": "2026-11-24", "overdue_days": 0, "principal": 0, "interest": 2, "penalty": 1}),
+            ),
+        ];
+        for (number, (path, mut body)) in sent.into_iter().enumerate() {
+            server.answer(Script::json(200, &answer));
+            assert_eq!(tell(number).await.expect("acknowledged").value.acknowledgement_id, "a-1");
+            let asked = server.requests().last().cloned().expect("a request");
+            assert_eq!(asked.line, format!("POST /{path} HTTP/1.1"));
+            assert!(asked.headers.contains("idempotency-key: key-1\r\n"));
+            body["contract_reference"] = json!("C-1");
+            body["iin"] = json!(person.as_str());
+            assert_eq!(asked.json(), body);
+            for bad in [
+                json!({"acknowledgement_id": "a-1", "contract_reference": "C-2"}),
+                json!({"acknowledgement_id": "", "contract_reference": "C-1"}),
+                json!({"contract_reference": "C-1"}),
+            ] {
+                server.answer(Script::json(200, &bad));
+                let error = tell(number).await.expect_err("no acknowledgement");
+                assert_eq!(error.kind, ProviderErrorKind::Unreadable, "{path} {bad}");
+            }
+            assert_hostile_answers_are_errors(&server, async || tell(number).await.map(drop)).await;
+        }
     }
 }

@@ -11,6 +11,7 @@ pub mod merchants;
 pub mod ncanode;
 pub mod notifications;
 pub mod payments;
+pub mod phones;
 pub mod proprietors;
 pub mod regulator;
 mod settings;
@@ -27,6 +28,7 @@ pub use merchants::Merchants;
 pub use ncanode::NcaNode;
 pub use notifications::Notifications;
 pub use payments::Payments;
+pub use phones::Phones;
 pub use proprietors::Proprietors;
 pub use regulator::Regulator;
 pub use settings::ProviderSettings;
@@ -56,6 +58,10 @@ pub struct Providers {
     pub notifications: Notifications,
     /// The regulator's channel.
     pub regulator: Regulator,
+    /// Whose number a phone is, as the mobile operators know it.
+    pub mobile_operators: Phones,
+    /// The same as eGov mobile knows it.
+    pub egov_mobile: Phones,
 }
 
 impl Providers {
@@ -75,6 +81,8 @@ impl Providers {
             accounting: Accounting::new(to(&settings.accounting_url, "accounting")),
             notifications: Notifications::new(to(&settings.notifications_url, "notifications")),
             regulator: Regulator::new(to(&settings.regulator_url, "regulator")),
+            mobile_operators: Phones::new(to(&settings.mobile_operators_url, "mobile-operators")),
+            egov_mobile: Phones::new(to(&settings.egov_mobile_url, "egov-mobile")),
         }
     }
 }

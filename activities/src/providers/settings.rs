@@ -38,6 +38,12 @@ pub struct ProviderSettings {
     /// The regulator's channel.
     #[arg(long, env = "NESIE_REGULATOR_URL", value_parser = base_url)]
     pub regulator_url: Url,
+    /// Base of the mobile operators.
+    #[arg(long, env = "NESIE_MOBILE_OPERATORS_URL", value_parser = base_url)]
+    pub mobile_operators_url: Url,
+    /// Base of eGov mobile.
+    #[arg(long, env = "NESIE_EGOV_MOBILE_URL", value_parser = base_url)]
+    pub egov_mobile_url: Url,
     /// Longest wait for a whole AML list, in milliseconds: megabytes take longer than other answers. Both lists
     /// together must stay below the time that a step may take in one try.
     #[arg(long, env = "NESIE_AML_TIMEOUT_MILLISECONDS", default_value_t = 15_000,

@@ -140,6 +140,8 @@ fn at_port(port: u16) -> Providers {
         "accounting",
         "notifications",
         "regulator",
+        "mobile-operators",
+        "egov-mobile",
     ];
     let mut arguments = vec!["test".to_owned(), "--aml-timeout-milliseconds=2000".to_owned()];
     arguments.extend(names.map(|name| format!("--{name}-url=http://127.0.0.1:{port}")));

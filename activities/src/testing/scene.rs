@@ -298,6 +298,8 @@ fn settings(sandbox: &str) -> ProviderSettings {
         "accounting",
         "notifications",
         "regulator",
+        "mobile-operators",
+        "egov-mobile",
     ];
     let arguments = names.map(|name| format!("--{name}-url={sandbox}/{name}"));
     Arguments::parse_from(std::iter::once("test".to_owned()).chain(arguments)).settings

@@ -10,6 +10,7 @@ pub(crate) mod ncanode;
 pub(crate) mod notifications;
 pub(crate) mod oidc;
 pub(crate) mod payments;
+pub(crate) mod phones;
 pub(crate) mod proprietors;
 pub(crate) mod regulator;
 pub(crate) mod webhooks;
@@ -30,7 +31,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .nest("/aml", aml::routes())
         .nest("/bureau", bureau::routes())
         .nest("/coid", coid::routes())
+        .nest("/egov-mobile", phones::of_egov())
         .nest("/merchants", merchants::routes())
+        .nest("/mobile-operators", phones::of_operators())
         .nest("/ncanode", ncanode::routes())
         .nest("/notifications", notifications::routes())
         .nest("/oidc", oidc::routes())

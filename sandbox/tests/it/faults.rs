@@ -140,6 +140,8 @@ async fn every_operation_takes_faults() {
         "accounting",
         "notifications",
         "regulator",
+        "mobile-operators",
+        "egov-mobile",
     ] {
         world.fault_rule(json!({ "provider": provider, "fault": { "kind": "status", "code": 503 } })).await;
     }
@@ -148,8 +150,17 @@ async fn every_operation_takes_faults() {
         "annual_rate": "36.0", "term_days": null, "term_months": 12 });
     let loan = json!({ "loan_reference": "l", "application_id": "a", "amount": 0, "annual_rate": "36.0",
         "method": "annuity", "disbursed_on": "2026-11-22", "instalments": [] });
+    let payment = json!({ "paid_on": "2026-11-23", "amount": 1, "collected": false });
+    let suspension = json!({ "effective_from": "2026-11-23", "penalty": true, "document_reference": "d" });
+    let resumption = json!({ "effective_on": "2026-11-24", "back_accrual": false });
     let message = json!({ "template": "t", "phone": "+77010000000", "application_id": "a", "language": "ru" });
     let letter = json!({ "kind": "fraud_incident", "reference": "case", "body": { "a": 1 }, "documents": [] });
+    let stopped = json!({ "contract_reference": "c", "iin": IIN, "effective_from": "2026-11-23",
+        "document_reference": "d" });
+    let goes_on = json!({ "contract_reference": "c", "iin": IIN, "effective_on": "2026-11-24", "overdue_days": 0 });
+    let corrected = json!({ "contract_reference": "c", "iin": IIN, "corrected_on": "2026-11-24", "overdue_days": 0,
+        "principal": 0, "interest": 0, "penalty": 0 });
+    let phone = json!({ "iin": IIN, "phone": "+77010000000" });
     let coid = format!("/coid/identity/1.1.0/verify?iin={IIN}&vendor=v&challenge_id=c&movements=blink");
     let image = world.request(reqwest::Method::POST, &coid).header("x-idempotency-key", "k");
     let image = image.header("content-type", "image/png").body("png").send().await.expect("an answer");
@@ -166,8 +177,20 @@ async fn every_operation_takes_faults() {
         world.status("dedup", "o").await.0,
         world.get("/merchants/M-0001").await.0,
         world.post_keyed("/accounting/loans", "k", &loan).await.0,
+        world.post_keyed("/accounting/loans/l/payments", "k", &payment).await.0,
+        world.post_keyed("/accounting/loans/l/suspension", "k", &suspension).await.0,
+        world.post_keyed("/accounting/loans/l/resumption", "k", &resumption).await.0,
+        world.post_keyed("/accounting/loans/l/write-off", "k", &json!({ "on": "2026-11-23" })).await.0,
+        world.get("/accounting/loans/l/balance?on=2026-11-23").await.0,
+        world.get("/accounting/loans/l/payments").await.0,
+        world.get("/accounting/loans/l/postings").await.0,
         world.post_keyed("/notifications/messages", "k", &message).await.0,
         world.post_keyed("/regulator/letters", "k", &letter).await.0,
+        world.post_keyed("/bureau/suspensions", "k", &stopped).await.0,
+        world.post_keyed("/bureau/resumptions", "k", &goes_on).await.0,
+        world.post_keyed("/bureau/corrections", "k", &corrected).await.0,
+        world.post("/mobile-operators/check", &phone).await.0,
+        world.post("/egov-mobile/check", &phone).await.0,
     ];
     assert!(statuses.iter().all(|status| *status == StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
     let (_, body) = world.get("/admin/calls").await;

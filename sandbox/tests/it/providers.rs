@@ -291,3 +291,58 @@ async fn content_is_extracted_and_detached_content_is_needed() {
     let (status, body) = world.post("/ncanode/cms/verify", &json!({ "cms": "bm90IGEgQ01T" })).await;
     assert_eq!((status, &body["status"]), (StatusCode::BAD_REQUEST, &json!(400)));
 }
+
+#[tokio::test]
+async fn the_bureau_acknowledges_what_it_is_told_afterwards_once() {
+    for (path, told, other) in [
+        (
+            "/bureau/suspensions",
+            json!({ "contract_reference": "c-1", "iin": IIN, "effective_from": "2026-11-23", "document_reference": "d" }),
+            ("effective_from", json!("2026-11-24")),
+        ),
+        (
+            "/bureau/resumptions",
+            json!({ "contract_reference": "c-1", "iin": IIN, "effective_on": "2026-11-24", "overdue_days": 4 }),
+            ("overdue_days", json!(5)),
+        ),
+        (
+            "/bureau/corrections",
+            json!({ "contract_reference": "c-1", "iin": IIN, "corrected_on": "2026-11-24", "overdue_days": 0,
+                "principal": 0, "interest": 0, "penalty": 0 }),
+            ("principal", json!(1)),
+        ),
+    ] {
+        let world = World::start().await;
+        let other = changed(&told, other.0, other.1);
+        let answer = once_per_key(&world, path, "bureau", &told, &other).await;
+        assert!(answer["acknowledgement_id"].is_string() && answer["contract_reference"] == "c-1");
+        let entry = &world.entries("bureau").await[0];
+        for (field, value) in told.as_object().expect("an object") {
+            assert_eq!(&entry[field], value, "{path}");
+        }
+        for bad in [changed(&told, "iin", json!("1")), changed(&told, "contract_reference", Value::Null)] {
+            assert_eq!(world.post_keyed(path, "key-2", &bad).await.0, StatusCode::BAD_REQUEST, "{path} {bad}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bases_of_phones_answer_each_for_itself() {
+    let world = World::start().await;
+    let question = json!({ "iin": IIN, "phone": "+77010000000" });
+    let (_, first) = world.post("/mobile-operators/check", &question).await;
+    assert_eq!((&first["result"], &first["iin"], &first["phone"]), (&json!("MATCH"), &json!(IIN), &question["phone"]));
+    let arranged = json!({ "phone_at_operator": "NO_MATCH", "phone_at_egov": "UNKNOWN" });
+    world.put(&format!("/admin/persons/{IIN}"), &arranged).await;
+    let (_, second) = world.post("/mobile-operators/check", &question).await;
+    assert_eq!(second["result"], "NO_MATCH");
+    assert_ne!(second["record_id"], first["record_id"]);
+    assert_eq!(world.post("/egov-mobile/check", &question).await.1["result"], "UNKNOWN");
+    assert_eq!(world.entries("mobile-operators").await.len(), 2);
+    assert_eq!(world.entries("egov-mobile").await.len(), 1);
+    for bad in
+        [json!({ "iin": "1", "phone": "+77010000000" }), json!({ "iin": IIN, "phone": "" }), json!({ "iin": IIN })]
+    {
+        assert_eq!(world.post("/egov-mobile/check", &bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+}

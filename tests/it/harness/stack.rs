@@ -86,8 +86,11 @@ impl Stack {
             "accounting",
             "notifications",
             "regulator",
+            "mobile-operators",
+            "egov-mobile",
         ] {
-            environment.push((format!("NESIE_{}_URL", provider.to_uppercase()), format!("{sandbox_url}/{provider}")));
+            let variable = format!("NESIE_{}_URL", provider.to_uppercase().replace('-', "_"));
+            environment.push((variable, format!("{sandbox_url}/{provider}")));
         }
         let mut worker_environment = environment.clone();
         // Short budgets: a story that parks a step need not wait minutes for it.

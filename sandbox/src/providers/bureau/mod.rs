@@ -1,6 +1,8 @@
 //! The credit bureau: reports on persons, and contracts that lenders report to it.
 //! A mark it does not know is UNKNOWN, never NONE.
 
+mod amendments;
+
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, response::Response, routing::post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,12 @@ use crate::{
 
 /// The paths of this provider.
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/reports", post(report)).route("/contracts", post(contract))
+    Router::new()
+        .route("/reports", post(report))
+        .route("/contracts", post(contract))
+        .route("/suspensions", post(amendments::suspension))
+        .route("/resumptions", post(amendments::resumption))
+        .route("/corrections", post(amendments::correction))
 }
 
 #[derive(Clone, Serialize, Deserialize)]
