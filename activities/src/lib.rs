@@ -19,6 +19,7 @@ mod parking;
 mod payment;
 pub mod providers;
 mod record;
+mod remedy;
 mod renewed_consent;
 mod screening;
 mod signature;

@@ -23,6 +23,7 @@ const PROBLEM: &str = "application/problem+json";
     tags(
         (name = "applications", description = "Заявки: для систем кредитора, от имени клиента"),
         (name = "operations", description = "Остановленные шаги: для сотрудников"),
+        (name = "governance", description = "Действия, которые решают два лица: для сотрудников"),
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
         (name = "quotes", description = "Расчёты условий"),
         (name = "service", description = "Состояние сервиса и уведомления провайдеров")

@@ -4,6 +4,7 @@
 //! ledgers, which are the oracle.
 
 mod endings;
+mod governance;
 mod grants;
 mod harness;
 mod layout;

@@ -70,6 +70,10 @@ role_sets! {
     OperationsOnly = [Operations];
     /// Who sees parked steps.
     ParkedReaders = [Operations, Compliance, Auditor];
+    /// Who sees requests for a second person.
+    ApprovalReaders = [Compliance, Operations, Approver, Auditor];
+    /// Who may come as a second person at all; which of them may decide stands in each request.
+    ApprovalDeciders = [Compliance, Operations, Approver];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
 }
