@@ -92,7 +92,7 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
     };
     let provider_key = call.key.clone();
     let phone = corrected.as_ref().map_or(&subject.applicant.phone, |(_, phone)| phone);
-    let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id());
+    let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id().into());
     let answered = call.make(world, exchange).await?;
     let fact = StepFact {
         application_id: subject.id(),

@@ -1,6 +1,8 @@
 //! Duties of cases: opened with their count, warned of rung by rung, met with evidence (design invariant 9).
 //! Never edits one, and never tells of a rung that it has not claimed.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
 use chrono_tz::Asia::Almaty;
 use nesie_domain::calendar::{Counted, WorkingCalendar, local_date};
@@ -21,6 +23,9 @@ use crate::record::derived_id;
 const BREACHED: &str = "breached";
 /// The rung of a duty whose due instant the calendar does not reach.
 const UNDETERMINED: &str = "undetermined";
+
+/// Rungs that one look tells of at most.
+const RUNGS_MAX: usize = 400;
 
 /// A duty to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -127,18 +132,30 @@ fn almaty(local: chrono::NaiveDateTime) -> Option<DateTime<Utc>> {
 pub(crate) async fn watch_duties(world: &World, input: CaseStep) -> Result<Wake, Failure> {
     let mut transaction = pool::begin(&world.pool).await?;
     let open = duties::open_of_case(&mut transaction, input.case_id).await?;
+    let claimed: HashSet<(DutyId, String)> = duties::rungs_of_case(&mut *transaction, input.case_id)
+        .await?
+        .into_iter()
+        .map(|(id, rung, _)| (id, rung.rung))
+        .collect();
     let mut next_at: Option<DateTime<Utc>> = None;
     let mut passed: Vec<(DutyId, PlannedRung)> = Vec::new();
     for duty in &open {
         for rung in rungs(duty) {
             if rung.at <= input.at {
-                passed.push((duty.id, rung));
+                if !claimed.contains(&(duty.id, rung.rung.clone())) {
+                    passed.push((duty.id, rung));
+                }
             } else {
                 next_at = Some(next_at.map_or(rung.at, |next| next.min(rung.at)));
             }
         }
     }
     passed.sort_by_key(|(_, rung)| rung.at);
+    if passed.len() > RUNGS_MAX {
+        // The others at once after this: a step must end within its time.
+        passed.truncate(RUNGS_MAX);
+        next_at = Some(input.at);
+    }
     for (id, rung) in &passed {
         climb(world, &mut transaction, input.case_id, *id, rung, input.at).await?;
     }

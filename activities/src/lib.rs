@@ -11,6 +11,7 @@ mod credit;
 mod disbursement_method;
 mod duties;
 pub mod failure;
+mod fraud;
 mod identification;
 mod lists;
 mod loan;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use nesie_domain::case::CaseStage;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 use nesie_workflows::contract::{
-    ActInput, CloseInput, CreditVerdict, ListsRefreshed, ParkInput, ResolveInput, Screening, StepInput, Transfer,
-    Verdict,
+    ActInput, CaseActs, CaseActsDone, CaseEnd, CaseStep, CloseInput, CreditVerdict, Informed, ListsRefreshed,
+    ParkInput, ResolveInput, Screening, StepInput, Transfer, Verdict, Wake,
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -21,8 +22,8 @@ use crate::failure::Failure;
 use crate::lists::PreparedLists;
 use crate::providers::Providers;
 use crate::{
-    agreement, closing, contract, credit, disbursement_method, identification, lists, loan, offer, parking, payment,
-    renewed_consent, screening, signature, transfer,
+    agreement, case, closing, contract, credit, disbursement_method, duties, fraud, identification, lists, loan, offer,
+    parking, payment, renewed_consent, screening, signature, transfer,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -266,5 +267,51 @@ impl World {
         at: DateTime<Utc>,
     ) -> Result<ListsRefreshed, ActivityError> {
         alive(&context, lists::refresh_aml_lists(&self, at)).await
+    }
+
+    /// The step `watch_duties`, as `contract::WatchDuties` declares it.
+    #[activity(definition = nesie_workflows::contract::WatchDuties)]
+    pub async fn watch_duties(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<Wake, ActivityError> {
+        alive(&context, duties::watch_duties(&self, input)).await
+    }
+
+    /// The step `close_case`, as `contract::CloseCase` declares it.
+    #[activity(definition = nesie_workflows::contract::CloseCase)]
+    pub async fn close_case(self: Arc<Self>, context: ActivityContext, input: CaseEnd) -> Result<(), ActivityError> {
+        alive(&context, case::close_case(&self, input)).await
+    }
+
+    /// The step `open_incident`, as `contract::OpenIncident` declares it.
+    #[activity(definition = nesie_workflows::contract::OpenIncident)]
+    pub async fn open_incident(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, fraud::open_incident(&self, input)).await
+    }
+
+    /// The step `inform_clients`, as `contract::InformClients` declares it.
+    #[activity(definition = nesie_workflows::contract::InformClients)]
+    pub async fn inform_clients(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<Informed, ActivityError> {
+        alive(&context, fraud::inform_clients(&self, input)).await
+    }
+
+    /// The step `record_fraud_acts`, as `contract::RecordFraudActs` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordFraudActs)]
+    pub async fn record_fraud_acts(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseActs,
+    ) -> Result<CaseActsDone, ActivityError> {
+        alive(&context, fraud::record_fraud_acts(&self, input)).await
     }
 }

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 pub(crate) use keys::Keys;
 pub(crate) use roles::{
-    Anybody, ApprovalDeciders, ApprovalReaders, ComplianceOnly, MatchReaders, OperationsOnly, ParkedReaders, Role,
-    RoleSet, ServiceOnly,
+    Anybody, ApprovalDeciders, ApprovalReaders, CaseReaders, CaseReporters, ComplianceOnly, MatchReaders,
+    OperationsOnly, ParkedReaders, Role, RoleSet, ServiceOnly,
 };
 
 use crate::app::App;

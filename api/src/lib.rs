@@ -5,6 +5,7 @@ mod acts;
 pub mod app;
 mod approvals;
 mod auth;
+mod cases;
 pub mod cli;
 mod context;
 mod idempotency;

@@ -25,6 +25,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "operations", description = "Остановленные шаги: для сотрудников"),
         (name = "governance", description = "Действия, которые решают два лица: для сотрудников"),
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
+        (name = "cases", description = "Дела по пунктам 4, 5, 13 и 36 Правил и сроки по ним"),
         (name = "quotes", description = "Расчёты условий"),
         (name = "service", description = "Состояние сервиса и уведомления провайдеров")
     )

@@ -6,12 +6,22 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use nesie_domain::rejection::Rejection;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::problem::{FieldError, Problem};
+
+/// The longest reference or number.
+const LABEL_CHARACTERS_MAX: usize = 100;
+/// The longest text in a person's words.
+const WORDS_CHARACTERS_MAX: usize = 10_000;
+
+/// The day on which the Rules took effect (Resolution №217, item 5): nothing before it falls under them.
+pub(crate) fn rules_in_force_from() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2020, 1, 1).expect("a day of the calendar")
+}
 
 /// The bytes of a JSON body, within the route's limit.
 pub(crate) struct Body(pub(crate) Bytes);
@@ -126,6 +136,30 @@ impl Fields {
         self.read_date(pointer, &text)
     }
 
+    /// An instant that must be there, not in the future and not before the Rules took effect.
+    pub(crate) fn past_instant(&mut self, pointer: &str) -> Option<DateTime<Utc>> {
+        let text = self.text(pointer)?;
+        self.read_past_instant(pointer, &text)
+    }
+
+    /// The same, which may be absent or null: `Some(None)` then, and `None` where it was refused.
+    pub(crate) fn optional_past_instant(&mut self, pointer: &str) -> Option<Option<DateTime<Utc>>> {
+        if !self.has(pointer) {
+            return Some(None);
+        }
+        self.past_instant(pointer).map(Some)
+    }
+
+    /// A short name that must be there: a reference, a number of a document.
+    pub(crate) fn label(&mut self, pointer: &str) -> Option<String> {
+        self.limited(pointer, "label.length", LABEL_CHARACTERS_MAX)
+    }
+
+    /// A text in a person's words that must be there.
+    pub(crate) fn words(&mut self, pointer: &str) -> Option<String> {
+        self.limited(pointer, "text.length", WORDS_CHARACTERS_MAX)
+    }
+
     /// Yes or no, which must be there.
     pub(crate) fn boolean(&mut self, pointer: &str) -> Option<bool> {
         let Some(value) = self.value(pointer) else {
@@ -177,6 +211,39 @@ impl Fields {
     fn value(&mut self, pointer: &str) -> Option<&Value> {
         self.asked.insert(pointer.to_owned());
         self.root.pointer(pointer).filter(|value| !value.is_null())
+    }
+
+    fn limited(&mut self, pointer: &str, code: &str, maximum: usize) -> Option<String> {
+        let text = self.text(pointer)?.trim().to_owned();
+        if text.is_empty() || text.chars().count() > maximum {
+            self.refuse(pointer, code, format!("От 1 до {maximum} знаков"));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn read_past_instant(&mut self, pointer: &str, text: &str) -> Option<DateTime<Utc>> {
+        let Ok(at) = DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc).trunc_subsecs(6)) else {
+            self.refuse(
+                pointer,
+                "instant.format",
+                "Момент записывается по RFC 3339, например 2026-11-20T09:00:00+05:00",
+            );
+            return None;
+        };
+        if at > crate::time::now() {
+            self.refuse(pointer, "instant.in_the_future", "Момент не может быть в будущем");
+            return None;
+        }
+        if crate::time::day(at) < rules_in_force_from() {
+            self.refuse(
+                pointer,
+                "instant.before_the_rules",
+                "Правила действуют с 01.01.2020: момент не может быть раньше",
+            );
+            return None;
+        }
+        Some(at)
     }
 
     fn read_date(&mut self, pointer: &str, text: &str) -> Option<NaiveDate> {

@@ -43,6 +43,8 @@ pub(crate) struct ProblemDocument {
     pub(crate) errors: Option<Vec<FieldError>>,
     /// What is expected instead, where an act came at the wrong stage.
     pub(crate) expected: Option<Value>,
+    /// Why a case refused an act: `code` and `detail`.
+    pub(crate) refusal: Option<Value>,
 }
 
 /// What can be answered other than 2xx.
@@ -82,6 +84,13 @@ pub(crate) enum Problem {
     ApprovalWaits,
     /// The parked step can not be settled so.
     RemedyNotPossible,
+    /// A case refused an act: nothing was changed.
+    ActRefused {
+        /// A stable code, such as `duty.not_open`.
+        code: String,
+        /// What the caller must know.
+        detail: Option<String>,
+    },
     /// An act that is not known to be done: repeat it with the same key.
     NotKnownToBeDone,
     /// Something that is needed does not answer.
@@ -193,6 +202,12 @@ impl Problem {
                 "Этот шаг так завершить нельзя",
                 "Шаг уже решен или не допускает такого действия.",
             ),
+            Self::ActRefused { .. } => (
+                StatusCode::CONFLICT,
+                "act_refused",
+                "Действие отклонено",
+                "Дело не может принять это действие; причина указана в поле refusal.",
+            ),
             Self::NotKnownToBeDone => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not_known_to_be_done",
@@ -227,6 +242,7 @@ impl Problem {
         match self {
             Self::Invalid(errors) => body["errors"] = json!(errors),
             Self::ActNotExpected(expected) => body["expected"] = expected.clone(),
+            Self::ActRefused { code, detail } => body["refusal"] = json!({ "code": code, "detail": detail }),
             _ => {}
         }
         body

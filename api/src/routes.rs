@@ -3,6 +3,8 @@
 mod applications;
 mod approvals;
 mod callbacks;
+mod cases;
+mod fraud_incidents;
 mod health;
 mod page;
 mod parked_steps;
@@ -21,6 +23,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use crate::problem::Problem;
+pub(crate) use applications::RULESET;
 
 /// Enough for every body but an image and a signature, whose routes have limits of their own.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -50,6 +53,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(approvals::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
+        .merge(fraud_incidents::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

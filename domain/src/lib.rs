@@ -16,6 +16,7 @@ pub mod hash;
 pub mod iban;
 pub mod ids;
 pub mod iin;
+pub mod incident;
 pub mod limits;
 pub mod money;
 pub mod paragraph;

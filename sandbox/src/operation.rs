@@ -30,11 +30,13 @@ pub(crate) enum Operation {
     AccountingOpenLoan,
     /// A notice to a client.
     NotificationsMessage,
+    /// A letter to the regulator.
+    RegulatorSubmit,
 }
 
 impl Operation {
     /// Every operation that takes part in faults, calls and ledgers.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::AmlList,
         Self::BureauReport,
         Self::BureauContract,
@@ -48,6 +50,7 @@ impl Operation {
         Self::MerchantsLookup,
         Self::AccountingOpenLoan,
         Self::NotificationsMessage,
+        Self::RegulatorSubmit,
     ];
 
     /// The provider's name, which is also the first segment of its paths.
@@ -62,6 +65,7 @@ impl Operation {
             Self::MerchantsLookup => "merchants",
             Self::AccountingOpenLoan => "accounting",
             Self::NotificationsMessage => "notifications",
+            Self::RegulatorSubmit => "regulator",
         }
     }
 
@@ -79,6 +83,7 @@ impl Operation {
             Self::PaymentsStatus => "status",
             Self::AccountingOpenLoan => "open_loan",
             Self::NotificationsMessage => "message",
+            Self::RegulatorSubmit => "submit",
         }
     }
 

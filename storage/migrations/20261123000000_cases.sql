@@ -166,3 +166,27 @@ GRANT UPDATE (answer, answered_at) ON case_submissions TO nesie_app;
 GRANT UPDATE (state, ended_at, ended_by, evidence, superseded_by) ON duties TO nesie_app;
 GRANT UPDATE (state, decided_by, decision_reason, decided_at, passed_on_at) ON approvals TO nesie_app;
 GRANT UPDATE (approval_id) ON parked_steps TO nesie_app;
+
+-- Clients whom an incident affects: a row, evidence and an act each (para 13 ¶1; A22).
+CREATE TABLE case_clients (
+    id             uuid PRIMARY KEY,
+    case_id        uuid NOT NULL REFERENCES cases (id),
+    iin_index      bytea NOT NULL,                      -- HMAC-SHA-256 under the index key
+    person_sealed  bytea NOT NULL,                      -- JSON: iin, phone
+    loans          text[] NOT NULL,                     -- the lender's own references
+    established_at timestamptz NOT NULL,                -- when it was established that the client is affected
+    added_at       timestamptz NOT NULL,
+    UNIQUE (case_id, iin_index)
+);
+-- Measures against causes and consequences, each with its proof (R-131).
+CREATE TABLE case_measures (
+    id            uuid PRIMARY KEY,
+    case_id       uuid NOT NULL REFERENCES cases (id),
+    description   text NOT NULL,                        -- in the person's words; no personal data is asked for in it
+    done_at       timestamptz NOT NULL,
+    documents     jsonb NOT NULL,                       -- [{id, sha256}]
+    recorded_by   text NOT NULL,
+    recorded_at   timestamptz NOT NULL
+);
+CREATE INDEX case_measures_by_case ON case_measures (case_id, recorded_at);
+GRANT SELECT, INSERT ON case_clients, case_measures TO nesie_app;

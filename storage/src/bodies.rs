@@ -1,6 +1,8 @@
 //! What is sealed: the JSON of an applicant and of each kind of submission, in one place for who writes and who reads it.
 //! Never printed: what is personal here masks itself or has no `Debug` of its contents.
 
+pub mod cases;
+
 use std::fmt;
 
 use chrono::NaiveDate;

@@ -282,6 +282,8 @@ pub struct CaseSubmission {
     pub reason: String,
     /// When it was received.
     pub received_at: DateTime<Utc>,
+    /// The answer of the case's workflow, once there is one.
+    pub answer: Option<Value>,
 }
 
 /// Stores what a person sent.
@@ -319,7 +321,7 @@ pub async fn submissions(
 ) -> Result<Vec<CaseSubmission>, StorageError> {
     let uuids: Vec<Uuid> = ids.iter().map(SubmissionId::as_uuid).collect();
     let rows = sqlx::query!(
-        "SELECT s.id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at
+        "SELECT s.id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at, answer
          FROM case_submissions s JOIN unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, place) ON wanted.id = s.id
          WHERE case_id = $1 ORDER BY wanted.place",
         case_id.as_uuid(),
@@ -344,6 +346,7 @@ pub async fn submissions(
             roles: row.roles,
             reason: row.reason,
             received_at: row.received_at,
+            answer: row.answer,
         })
         .collect())
 }

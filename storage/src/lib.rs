@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod facts;
 pub mod idempotency;
 pub mod inbox;
+pub mod incidents;
 pub mod lists;
 pub mod locks;
 pub mod migrate;

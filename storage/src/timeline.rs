@@ -1,7 +1,7 @@
-//! Reading the story of an application. Facts are written in `facts` only.
+//! Reading the story of an application or a case. Facts are written in `facts` only.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::ApplicationId;
+use nesie_domain::ids::Owner;
 use serde_json::Value;
 use sqlx::PgPool;
 
@@ -18,17 +18,21 @@ pub struct Item {
     pub occurred_at: DateTime<Utc>,
 }
 
-/// All facts of an application in the order of their instants. An application has tens of them, so there are no pages.
+/// The most facts that one answer holds: an application has tens of them, a case of a thousand clients thousands.
+const FACTS_MAX: i64 = 10_000;
+
+/// The facts of an application or a case in the order of their instants.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn of_application(pool: &PgPool, id: ApplicationId) -> Result<Vec<Item>, StorageError> {
+pub async fn of_owner(pool: &PgPool, owner: Owner) -> Result<Vec<Item>, StorageError> {
     sqlx::query_as!(
         Item,
-        "SELECT kind, details, occurred_at FROM timeline WHERE application_id = $1 ORDER BY occurred_at, sequence",
-        id.as_uuid(),
+        "SELECT kind, details, occurred_at FROM timeline WHERE owner_id = $1 ORDER BY occurred_at, sequence LIMIT $2",
+        owner.as_uuid(),
+        FACTS_MAX,
     )
     .fetch_all(pool)
     .await
-    .during("timeline.of_application")
+    .during("timeline.of_owner")
 }

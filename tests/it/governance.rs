@@ -192,3 +192,64 @@ async fn a_loan_proved_and_a_phone_corrected_by_two_people() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_parked_step_of_a_case_is_retried_and_a_decided_request_reaches_the_case() {
+    let stack = Stack::start().await;
+    let (compliance, operations) = (stack.front("saule", "compliance").await, stack.front("marat", "operations").await);
+    stack.sandbox.fault("notifications", "message", json!({"kind": "status", "code": 503}), None).await;
+    let incident = json!({
+        "reference": "INC-1", "kind": "other_fraud", "detected_at": "2026-11-20T10:00:00Z", "description": "вход с чужого",
+        "clients": [{"iin": stack.somebody(), "phone": "+77011234567"}],
+    });
+    let (status, answer) = compliance.act(Method::POST, "/v1/fraud-incidents", incident).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let id = answer["id"].as_str().expect("an id").to_string();
+    let step = eventually("a step of the case is parked", || async {
+        let open = operations.get("/v1/parked-steps").await;
+        let found = open["items"].as_array().and_then(|items| items.iter().find(|item| item["case_id"] == id.as_str()));
+        found.cloned().ok_or(open.to_string())
+    })
+    .await;
+    let (status, answer) = crate::parking::decide(&operations, &step, "fail_and_compensate").await;
+    let code = &answer["refusal"]["code"];
+    assert_eq!((status, code), (StatusCode::CONFLICT, &json!("parked_step.not_open")), "{answer}");
+    let proof = json!({"proof": {"description": "звонок"}, "reason": "сообщили по телефону"});
+    let (status, answer) = ask(&operations, &step, "completion", proof).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("remedy_not_possible")), "{answer}");
+    stack.sandbox.clear_faults().await;
+    let (status, answer) = crate::parking::decide(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    eventually("the client is told", || async {
+        let notices = stack.sandbox.ledger("notifications").await;
+        if notices.len() == 1 { Ok(()) } else { Err(format!("{notices:?}")) }
+    })
+    .await;
+    let (status, answer) = crate::parking::decide(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::CONFLICT, "decided before: {answer}");
+
+    // A request of the case's own, as its activity would store it.
+    let pool = stack.database().await;
+    let approval = uuid::Uuid::new_v4();
+    sqlx::query(
+        "INSERT INTO approvals (id, kind, case_id, object, proposal, difference, rule, maker, maker_reason, created_at,
+                                expires_at, state)
+         SELECT $1, 'resumption', id, 'case/' || id, '{}', '{}', '{\"roles\":[\"approver\"],\"valid_hours\":72}',
+                'i|saule', 'r', now(), now() + interval '72 hours', 'pending' FROM cases",
+    )
+    .bind(approval)
+    .execute(&pool)
+    .await
+    .expect("asked");
+    let (status, answer) = decide(&stack.front("aliya", "approver").await, &approval.to_string(), "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    eventually("the case was told", || async {
+        let sql = "SELECT passed_on_at IS NOT NULL FROM approvals WHERE id = $1";
+        let told: bool = sqlx::query_scalar(sql).bind(approval).fetch_one(&pool).await.expect("read");
+        if told { Ok(()) } else { Err("not passed on".to_string()) }
+    })
+    .await;
+    let handle = stack.temporal().await.get_workflow_handle::<temporalio_client::UntypedWorkflow>(format!("case/{id}"));
+    let history = handle.fetch_history(Default::default()).to_json().await.expect("a history");
+    assert!(String::from_utf8_lossy(&history).contains("stirred"), "the signal is in the case's history");
+}

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use nesie_activities::World;
 use nesie_platform::BUILD;
 use nesie_workflows::aml_refresh::AmlRefresh;
+use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentOptions;
@@ -81,6 +82,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_activities(world)
         .register_workflow::<LoanOrigination>()?
         .register_workflow::<AmlRefresh>()?
+        .register_workflow::<FraudIncident>()?
         .build())
 }
 

@@ -5,6 +5,7 @@ pub mod aml_refresh;
 pub mod case;
 pub mod contract;
 mod duty;
+pub mod fraud_incident;
 mod options;
 pub mod origination;
 mod parking;

@@ -25,7 +25,7 @@ pub(crate) const DEVELOPMENT_BUDGETS: [(&str, &str); 4] = [
 ];
 
 /// Providers of `docs/providers.md` as (name in the sandbox's paths, settings variable).
-pub(crate) const PROVIDERS: [(&str, &str); 10] = [
+pub(crate) const PROVIDERS: [(&str, &str); 11] = [
     ("aml", "NESIE_AML_URL"),
     ("bureau", "NESIE_BUREAU_URL"),
     ("coid", "NESIE_COID_URL"),
@@ -35,6 +35,7 @@ pub(crate) const PROVIDERS: [(&str, &str); 10] = [
     ("merchants", "NESIE_MERCHANTS_URL"),
     ("accounting", "NESIE_ACCOUNTING_URL"),
     ("notifications", "NESIE_NOTIFICATIONS_URL"),
+    ("regulator", "NESIE_REGULATOR_URL"),
     ("oidc", "NESIE_OIDC_ISSUER"),
 ];
 

@@ -12,6 +12,7 @@ pub mod ncanode;
 pub mod notifications;
 pub mod payments;
 pub mod proprietors;
+pub mod regulator;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -27,6 +28,7 @@ pub use ncanode::NcaNode;
 pub use notifications::Notifications;
 pub use payments::Payments;
 pub use proprietors::Proprietors;
+pub use regulator::Regulator;
 pub use settings::ProviderSettings;
 
 use exchange::Connection;
@@ -52,6 +54,8 @@ pub struct Providers {
     pub accounting: Accounting,
     /// Notices to clients.
     pub notifications: Notifications,
+    /// The regulator's channel.
+    pub regulator: Regulator,
 }
 
 impl Providers {
@@ -70,6 +74,7 @@ impl Providers {
             merchants: Merchants::new(to(&settings.merchants_url, "merchants")),
             accounting: Accounting::new(to(&settings.accounting_url, "accounting")),
             notifications: Notifications::new(to(&settings.notifications_url, "notifications")),
+            regulator: Regulator::new(to(&settings.regulator_url, "regulator")),
         }
     }
 }

@@ -35,6 +35,9 @@ pub struct ProviderSettings {
     /// Notices to clients.
     #[arg(long, env = "NESIE_NOTIFICATIONS_URL", value_parser = base_url)]
     pub notifications_url: Url,
+    /// The regulator's channel.
+    #[arg(long, env = "NESIE_REGULATOR_URL", value_parser = base_url)]
+    pub regulator_url: Url,
     /// Longest wait for a whole AML list, in milliseconds: megabytes take longer than other answers. Both lists
     /// together must stay below the time that a step may take in one try.
     #[arg(long, env = "NESIE_AML_TIMEOUT_MILLISECONDS", default_value_t = 15_000,

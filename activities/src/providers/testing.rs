@@ -129,8 +129,18 @@ fn at_port(port: u16) -> Providers {
         #[command(flatten)]
         settings: ProviderSettings,
     }
-    let names =
-        ["aml", "bureau", "coid", "ncanode", "proprietors", "payments", "merchants", "accounting", "notifications"];
+    let names = [
+        "aml",
+        "bureau",
+        "coid",
+        "ncanode",
+        "proprietors",
+        "payments",
+        "merchants",
+        "accounting",
+        "notifications",
+        "regulator",
+    ];
     let mut arguments = vec!["test".to_owned(), "--aml-timeout-milliseconds=2000".to_owned()];
     arguments.extend(names.map(|name| format!("--{name}-url=http://127.0.0.1:{port}")));
     let settings = Arguments::parse_from(arguments).settings;

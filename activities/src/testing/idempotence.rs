@@ -29,7 +29,9 @@ pub(super) enum Before {
 /// Every effect of every provider that keeps a ledger.
 async fn ledgers(scene: &Scene) -> Vec<String> {
     let mut all = Vec::new();
-    for provider in ["bureau", "coid", "proprietors", "payments", "merchants", "accounting", "notifications"] {
+    for provider in
+        ["bureau", "coid", "proprietors", "payments", "merchants", "accounting", "notifications", "regulator"]
+    {
         all.push(format!("{provider}: {:?}", scene.ledger(provider).await));
     }
     all

@@ -287,8 +287,18 @@ fn settings(sandbox: &str) -> ProviderSettings {
         #[command(flatten)]
         settings: ProviderSettings,
     }
-    let names =
-        ["aml", "bureau", "coid", "ncanode", "proprietors", "payments", "merchants", "accounting", "notifications"];
+    let names = [
+        "aml",
+        "bureau",
+        "coid",
+        "ncanode",
+        "proprietors",
+        "payments",
+        "merchants",
+        "accounting",
+        "notifications",
+        "regulator",
+    ];
     let arguments = names.map(|name| format!("--{name}-url={sandbox}/{name}"));
     Arguments::parse_from(std::iter::once("test".to_owned()).chain(arguments)).settings
 }

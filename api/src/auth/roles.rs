@@ -76,4 +76,8 @@ role_sets! {
     ApprovalDeciders = [Compliance, Operations, Approver];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
+    /// Who reports cases: the lender's systems and compliance itself.
+    CaseReporters = [Service, Compliance];
+    /// Who sees cases, duties and the calendar's changes.
+    CaseReaders = [Compliance, Operations, Approver, Auditor];
 }

@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::parse::Fields;
 
+pub(crate) use submit::RULESET;
+
 /// An image of at most 2 MiB in base64, with the rest of its body.
 const IDENTIFICATION_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// A CMS with its certificates, timestamp and the contract inside.

@@ -11,6 +11,7 @@ pub(crate) mod notifications;
 pub(crate) mod oidc;
 pub(crate) mod payments;
 pub(crate) mod proprietors;
+pub(crate) mod regulator;
 
 use std::sync::Arc;
 
@@ -34,4 +35,5 @@ pub(crate) fn routes() -> Router<Shared> {
         .nest("/oidc", oidc::routes())
         .nest("/payments", payments::routes())
         .nest("/proprietors", proprietors::routes())
+        .nest("/regulator", regulator::routes())
 }

@@ -22,13 +22,15 @@ pub(crate) fn routes() -> Router<Shared> {
 struct Message {
     template: String,
     phone: String,
-    application_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    application_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    case_id: Option<String>,
     language: String,
 }
 
 async fn message(State(sandbox): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let read = required_header(&headers, "idempotency-key").and_then(|key| Ok((key, parse::<Message>(&body)?)));
-    let (key, message) = match read {
+    let (key, message) = match read(&headers, &body) {
         Ok(read) => read,
         Err(problem) => return malformed(&sandbox, Operation::NotificationsMessage, &problem),
     };
@@ -44,4 +46,13 @@ async fn message(State(sandbox): State<Shared>, headers: HeaderMap, body: Bytes)
         })
     })
     .await
+}
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<(String, Message), String> {
+    let key = required_header(headers, "idempotency-key")?;
+    let message: Message = parse(body)?;
+    if message.application_id.is_some() == message.case_id.is_some() {
+        return Err("one of application_id and case_id is needed".to_owned());
+    }
+    Ok((key, message))
 }

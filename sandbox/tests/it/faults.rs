@@ -129,9 +129,18 @@ async fn a_call_uses_up_only_the_faults_that_it_gets_as_far_as() {
 #[tokio::test]
 async fn every_operation_takes_faults() {
     let world = World::start().await;
-    for provider in
-        ["aml", "bureau", "coid", "ncanode", "proprietors", "payments", "merchants", "accounting", "notifications"]
-    {
+    for provider in [
+        "aml",
+        "bureau",
+        "coid",
+        "ncanode",
+        "proprietors",
+        "payments",
+        "merchants",
+        "accounting",
+        "notifications",
+        "regulator",
+    ] {
         world.fault_rule(json!({ "provider": provider, "fault": { "kind": "status", "code": 503 } })).await;
     }
     let cms = world.post("/admin/eds/sign", &json!({ "iin": IIN, "data": "QQ==" })).await.1["cms"].clone();
@@ -140,6 +149,7 @@ async fn every_operation_takes_faults() {
     let loan = json!({ "loan_reference": "l", "application_id": "a", "amount": 0, "annual_rate": "36.0",
         "method": "annuity", "disbursed_on": "2026-11-22", "instalments": [] });
     let message = json!({ "template": "t", "phone": "+77010000000", "application_id": "a", "language": "ru" });
+    let letter = json!({ "kind": "fraud_incident", "reference": "case", "body": { "a": 1 }, "documents": [] });
     let coid = format!("/coid/identity/1.1.0/verify?iin={IIN}&vendor=v&challenge_id=c&movements=blink");
     let image = world.request(reqwest::Method::POST, &coid).header("x-idempotency-key", "k");
     let image = image.header("content-type", "image/png").body("png").send().await.expect("an answer");
@@ -157,6 +167,7 @@ async fn every_operation_takes_faults() {
         world.get("/merchants/M-0001").await.0,
         world.post_keyed("/accounting/loans", "k", &loan).await.0,
         world.post_keyed("/notifications/messages", "k", &message).await.0,
+        world.post_keyed("/regulator/letters", "k", &letter).await.0,
     ];
     assert!(statuses.iter().all(|status| *status == StatusCode::SERVICE_UNAVAILABLE), "{statuses:?}");
     let (_, body) = world.get("/admin/calls").await;

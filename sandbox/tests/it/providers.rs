@@ -111,6 +111,50 @@ async fn the_bureau_the_accounting_and_the_notices_act_once_per_key() {
     let other = changed(&message, "template", json!("refused"));
     let accepted = once_per_key(&world, "/notifications/messages", "notifications", &message, &other).await;
     assert!(accepted["message_id"].is_string() && accepted["accepted_at"].is_string());
+    let of_a_case = json!({ "template": "t", "phone": "+77010000000", "case_id": "c-1", "language": "ru" });
+    assert_eq!(world.post_keyed("/notifications/messages", "key-2", &of_a_case).await.0, StatusCode::OK);
+    assert_eq!(world.entries("notifications").await[1]["case_id"], "c-1");
+    let of_both = changed(&of_a_case, "application_id", json!("a-1"));
+    let of_nobody = json!({ "template": "t", "phone": "+77010000000", "language": "ru" });
+    for bad in [of_both, of_nobody] {
+        assert_eq!(world.post_keyed("/notifications/messages", "key-3", &bad).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn the_regulator_takes_a_letter_once_and_keeps_no_content() {
+    let world = World::start().await;
+    let sha256 =
+        |content: &str| -> String { Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let document = |content: &str| json!({ "name": "rules.pdf", "sha256": sha256(content), "content_base64": BASE64_STANDARD.encode(content) });
+    let letter = json!({ "kind": "channel_notice", "reference": "case-1", "body": { "channel": "site" },
+        "documents": [document("the rules of the channel")] });
+    let other = changed(&letter, "documents", json!([document("other rules")]));
+    let receipt = once_per_key(&world, "/regulator/letters", "regulator", &letter, &other).await;
+    assert!(receipt["receipt_number"].is_string() && receipt["received_at"].is_string());
+    let entry = &world.entries("regulator").await[0];
+    assert_eq!(entry["receipt_number"], receipt["receipt_number"]);
+    assert_eq!((&entry["kind"], &entry["reference"]), (&letter["kind"], &letter["reference"]));
+    assert_eq!(entry["body"], letter["body"]);
+    let kept = json!([{ "name": "rules.pdf", "sha256": sha256("the rules of the channel") }]);
+    assert_eq!(entry["documents"], kept);
+
+    let mut forged = document("the rules of the channel");
+    forged["sha256"] = json!(sha256("other rules"));
+    for bad in [
+        changed(&letter, "documents", json!([])),
+        changed(&letter, "documents", json!([forged])),
+        changed(&letter, "documents", json!([document("")])),
+        changed(&letter, "body", json!({})),
+        changed(&letter, "body", json!("text")),
+        changed(&letter, "reference", json!("")),
+        changed(&letter, "kind", json!("greeting")),
+    ] {
+        assert_eq!(world.post_keyed("/regulator/letters", "key-2", &bad).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let incident = json!({ "kind": "fraud_incident", "reference": "case-2", "body": { "a": 1 }, "documents": [] });
+    assert_eq!(world.post_keyed("/regulator/letters", "key-2", &incident).await.0, StatusCode::OK);
+    assert_eq!(world.entries("regulator").await.len(), 2);
 }
 
 #[tokio::test]

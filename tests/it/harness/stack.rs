@@ -74,9 +74,18 @@ impl Stack {
         ]
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .to_vec();
-        for provider in
-            ["aml", "bureau", "coid", "ncanode", "proprietors", "payments", "merchants", "accounting", "notifications"]
-        {
+        for provider in [
+            "aml",
+            "bureau",
+            "coid",
+            "ncanode",
+            "proprietors",
+            "payments",
+            "merchants",
+            "accounting",
+            "notifications",
+            "regulator",
+        ] {
             environment.push((format!("NESIE_{}_URL", provider.to_uppercase()), format!("{sandbox_url}/{provider}")));
         }
         let mut worker_environment = environment.clone();

@@ -1,7 +1,8 @@
 //! Relays: what PostgreSQL says must reach Temporal reaches it, however often a process dies in between.
-//! Never a fact of an application: they write delivery state only (design invariant 3).
+//! Never a fact of an application: they write delivery state, and that nobody decided in time (design invariant 3).
 
 mod approvals;
+mod cases;
 mod inbox;
 mod starts;
 
@@ -28,9 +29,10 @@ const BATCH: i64 = 50;
 /// Runs all relays until told to stop.
 pub(crate) async fn run(pool: PgPool, client: Temporal, settings: RelaySettings, stopped: watch::Receiver<bool>) {
     let starts = rounds("starts", settings.pause, stopped.clone(), || starts::pass(&pool, &client, &settings));
+    let cases = rounds("cases", settings.pause, stopped.clone(), || cases::pass(&pool, &client, &settings));
     let inbox = rounds("inbox", settings.pause, stopped.clone(), || inbox::pass(&pool, &client));
     let approvals = rounds("approvals", settings.pause, stopped, || approvals::pass(&pool, &client, &settings));
-    tokio::join!(starts, inbox, approvals);
+    tokio::join!(starts, cases, inbox, approvals);
 }
 
 /// One round after the other: at once after a full one, after a pause when there was less to do, after a longer one

@@ -1,6 +1,8 @@
 //! What all cases share: acts that wait to be worked on, steps that can be parked, and the watch over their duties.
 //! Never a rule of one kind of case: those stand in the file of the kind.
 
+mod definition;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +11,8 @@ use nesie_domain::ids::{CaseId, Owner, ParkedStepId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityDefinition;
 use temporalio_workflow::{WorkflowCancellationError, WorkflowContext, WorkflowTermination, workflows};
+
+pub use definition::{ActOnCase, AnyCase, Stirred, Watched};
 
 use crate::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseEnd, CaseStep, Cases, ParkedDecision};
 use crate::duty;

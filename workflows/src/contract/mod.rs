@@ -8,6 +8,7 @@ mod cases;
 mod closing;
 mod disbursement;
 mod failure;
+mod fraud;
 mod lists;
 mod parking;
 
@@ -22,6 +23,7 @@ pub use cases::*;
 pub use closing::*;
 pub use disbursement::*;
 pub use failure::*;
+pub use fraud::*;
 pub use lists::*;
 pub use parking::*;
 

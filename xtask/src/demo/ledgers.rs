@@ -51,7 +51,9 @@ pub(super) fn entries(sandbox: &Sandbox, marks: &Marks) -> Result<Vec<Entry>> {
         let (provider, operation) = source(kind);
         let mark = marks.ledgers.get(provider).copied().unwrap_or(0);
         for entry in sandbox.ledger(provider)? {
-            if entry["operation"] == operation && is_after(&entry, mark) {
+            // A notice about a case is no claim of an application.
+            let ours = entry["operation"] == operation && entry["case_id"].is_null();
+            if ours && is_after(&entry, mark) {
                 found.push(read(kind, &entry).with_context(|| format!("the ledger of {provider}"))?);
             }
         }

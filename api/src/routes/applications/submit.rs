@@ -36,7 +36,7 @@ use crate::view;
 
 const ROUTE: &str = "POST /v1/applications";
 /// The edition of the Rules that this build follows; an application keeps its own (design invariant 12).
-const RULESET: &str = "2025-01-01";
+pub(crate) const RULESET: &str = "2025-01-01";
 
 /// An application for a microcredit.
 #[derive(Serialize, Deserialize, ToSchema)]

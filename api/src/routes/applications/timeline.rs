@@ -42,7 +42,7 @@ pub(crate) async fn timeline(
 ) -> Result<Json<Timeline>, Problem> {
     acts::visible(&app, &allowed.caller, "GET /v1/applications/{id}/timeline", id).await?;
     let sees_aml = allowed.caller.sees_aml();
-    let facts = nesie_storage::timeline::of_application(&app.pool, id).await?;
+    let facts = nesie_storage::timeline::of_owner(&app.pool, id.into()).await?;
     let items = facts.into_iter().filter_map(|fact| {
         let details = view::fact(&fact.kind, fact.details, sees_aml)?;
         Some(TimelineItem { kind: fact.kind, occurred_at: fact.occurred_at, details })

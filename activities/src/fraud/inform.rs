@@ -1,0 +1,65 @@
+//! Affected clients informed by notice: an act, evidence and a met duty each (R-132, A22).
+//! Never words the notice, and never counts one as sent that the provider did not accept.
+
+use futures::StreamExt as _;
+use nesie_domain::duty::DutyKind;
+use nesie_domain::phone::Phone;
+use nesie_storage::bodies::cases::AffectedClient;
+use nesie_storage::facts::Actor;
+use nesie_storage::incidents::{self, CaseClient, client_place};
+use nesie_storage::pool;
+use nesie_workflows::contract::{CaseStep, Informed};
+use serde_json::json;
+
+use crate::World;
+use crate::calls::Call;
+use crate::duties;
+use crate::failure::Failure;
+use crate::subject::open;
+
+/// Notices that one try sends at most: well within the time that a try has.
+const BATCH: i64 = 100;
+/// Notices under way at once.
+const AT_ONCE: usize = 8;
+/// What the provider words the notice by.
+const TEMPLATE: &str = "fraud_incident";
+
+/// Sends notices to the clients whose duty is open. One that fails does not hold the others up; the step fails after
+/// them, so that it is tried again for whom it is still to be done.
+pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
+    let (clients, all) = incidents::to_inform(&world.pool, input.case_id, BATCH).await?;
+    let mut sending =
+        futures::stream::iter(&clients).map(|client| inform(world, input, client)).buffer_unordered(AT_ONCE);
+    let (mut informed, mut failed) = (0_u32, None);
+    while let Some(sent) = sending.next().await {
+        match sent {
+            Ok(()) => informed += 1,
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    let left = u32::try_from(all).unwrap_or(u32::MAX).saturating_sub(informed);
+    Ok(Informed { informed, left })
+}
+
+async fn inform(world: &World, input: CaseStep, client: &CaseClient) -> Result<(), Failure> {
+    let person: AffectedClient = open(world, &client_place(client.id), &client.person_sealed)?;
+    let phone: &Phone = &person.phone;
+    let call = Call::new(input.case_id, "inform_clients", ("notifications", "message"), client.id, input.at);
+    let key = call.key.clone();
+    let exchange = world.providers.notifications.send(&key, TEMPLATE, phone, input.case_id);
+    let answered = call.make(world, exchange).await?;
+    let mut transaction = pool::begin(&world.pool).await?;
+    let evidence_id = answered.received.keep(world, &mut transaction).await?;
+    let evidence = json!({
+        "message_id": answered.value.message_id,
+        "accepted_at": answered.value.accepted_at,
+        "evidence_id": evidence_id,
+    });
+    let subject = client.id.to_string();
+    let kind = DutyKind::InformClient;
+    duties::meet(world, &mut transaction, input.case_id, kind, &subject, Actor::System, &evidence, input.at).await?;
+    Ok(pool::commit(transaction).await?)
+}

@@ -1,0 +1,390 @@
+//! Cases of the Rules: reported once, acted on through their workflow, read from PostgreSQL.
+//! One shared way for every kind; never a rule of one kind: those stand in its routes and its workflow.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use nesie_domain::case::CaseKind;
+use nesie_domain::hash::sha256_hex;
+use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
+use nesie_storage::bodies::cases::DocumentReference;
+use nesie_storage::cases::{self, CaseDocument, CaseRow, CaseSubmission, NewCase};
+use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
+use nesie_storage::{PgConnection, audit, bodies, pool};
+use nesie_workflows::case::{CaseAct, CaseWhat};
+use nesie_workflows::contract::CaseAnswer;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::acts::{body_hash, entry};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::idempotency::{IdempotencyKey, give};
+use crate::parse::Fields;
+use crate::problem::{Problem, internal};
+use crate::routes::RULESET;
+use crate::temporal::SentToCase;
+
+/// The longest name of a document.
+const NAME_CHARACTERS_MAX: usize = 200;
+/// Documents that one request brings at most.
+const DOCUMENTS_MAX: usize = 10;
+
+/// A case that was reported.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseReported {
+    /// The case.
+    pub(crate) id: Uuid,
+    /// `received`, or `already_reported` where the same was reported before: then this is the first case.
+    pub(crate) status: String,
+    /// Where to look next.
+    pub(crate) links: Value,
+}
+
+/// An act on a case that was done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseActDone {
+    /// `done`
+    pub(crate) status: String,
+    /// What was sent, stored under this id.
+    pub(crate) submission_id: Uuid,
+    /// What was made by it, such as a request for a second person.
+    pub(crate) made: Option<Uuid>,
+    /// Where to look next.
+    pub(crate) links: Value,
+}
+
+/// A document that came with a request, read.
+pub(crate) struct Document {
+    id: DocumentId,
+    name: String,
+    content_type: String,
+    content: Vec<u8>,
+    sha256: String,
+}
+
+impl Document {
+    /// How bodies refer to it.
+    pub(crate) fn reference(&self) -> DocumentReference {
+        DocumentReference { id: self.id, sha256: self.sha256.clone() }
+    }
+}
+
+/// What a report of a new case says.
+pub(crate) struct Report {
+    pub(crate) kind: CaseKind,
+    /// What makes two reports the same one.
+    pub(crate) natural_key: String,
+    /// The kind's own details; they are sealed.
+    pub(crate) details: Value,
+    /// What pages show: no personal data.
+    pub(crate) summary: Value,
+    pub(crate) documents: Vec<Document>,
+}
+
+/// What an act says.
+pub(crate) struct ActOnCase {
+    /// Its stable name.
+    pub(crate) act: &'static str,
+    /// The body that its step reads; it is sealed.
+    pub(crate) body: Value,
+    /// Why, in the person's words, where the act asks for it.
+    pub(crate) reason: String,
+    pub(crate) documents: Vec<Document>,
+}
+
+/// A request that has been recognised as new; nothing is stored yet.
+pub(crate) struct Pending<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    key: &'a IdempotencyKey,
+    route: String,
+    body_sha256: [u8; 32],
+    /// When it came.
+    pub(crate) received_at: DateTime<Utc>,
+}
+
+/// Either the answer that this request got before, or the request to go on with.
+pub(crate) enum Opened<'a> {
+    /// Give this answer again.
+    Answered(Response),
+    /// Go on.
+    Pending(Pending<'a>),
+}
+
+/// Recognises a request: whether its key has an answer. Stores nothing.
+pub(crate) async fn open<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    key: &'a IdempotencyKey,
+    route: String,
+    body: &[u8],
+) -> Result<Opened<'a>, Problem> {
+    let body_sha256 = body_hash(app, body);
+    let request = RequestKey { subject: &caller.actor, route: &route, key: &key.0 };
+    match idempotency::find(&app.pool, &request, &body_sha256).await? {
+        Some(Claim::Finished(answer)) => Ok(Opened::Answered(give(answer))),
+        Some(Claim::OtherBody) => Err(Problem::IdempotencyKeyReused),
+        Some(Claim::New | Claim::Unfinished { .. }) | None => {
+            Ok(Opened::Pending(Pending { app, caller, key, route, body_sha256, received_at: crate::time::now() }))
+        }
+    }
+}
+
+/// The case of a kind, if there is one: another kind's id names nothing here.
+pub(crate) async fn find(app: &App, kind: CaseKind, id: CaseId) -> Result<CaseRow, Problem> {
+    let case = cases::get(&app.pool, id).await?;
+    case.filter(|case| case.kind == kind).ok_or(Problem::NotFound)
+}
+
+impl Pending<'_> {
+    /// Stores a report with its documents, key, audit and answer in one transaction. The same report again is answered
+    /// with the first case, and leaves nothing but an audit record.
+    pub(crate) async fn report(self, report: Report) -> Result<Response, Problem> {
+        let id = CaseId::from_uuid(Uuid::now_v7());
+        let policy = cases::policy_on(&self.app.pool, crate::time::day(self.received_at)).await?;
+        let details = encode(&report.details)?;
+        let mut transaction = pool::begin(&self.app.pool).await?;
+        match self.claim(&mut transaction, id.as_uuid()).await? {
+            Claim::New => {}
+            Claim::Finished(answer) => return Ok(give(answer)),
+            Claim::OtherBody => return Err(Problem::IdempotencyKeyReused),
+            // Key, case and answer are written together: a key without an answer is none of ours.
+            Claim::Unfinished { .. } => return Err(Problem::Internal),
+        }
+        let natural_key = format!("{}|{}", report.kind.as_str(), report.natural_key);
+        let new = NewCase {
+            id,
+            kind: report.kind,
+            submitted_by: &self.caller.actor,
+            natural_key: &self.app.protection.index("case", &natural_key),
+            details_sealed: &self.app.protection.seal(&cases::details_place(id), &details),
+            summary: &report.summary,
+            policy: &policy,
+            ruleset: RULESET,
+            build: nesie_platform::BUILD,
+            received_at: self.received_at,
+        };
+        let (id, is_new) = cases::insert(&mut transaction, &new).await?;
+        if is_new {
+            self.keep_documents(&mut transaction, id, &report.documents).await?;
+        }
+        let (status, name) =
+            if is_new { (StatusCode::ACCEPTED, "received") } else { (StatusCode::OK, "already_reported") };
+        let action = format!("report:{}", report.kind.as_str());
+        let details = json!({ "status": name, "ruleset": RULESET, "documents": hashes(&report.documents) });
+        self.audit(&mut transaction, &action, id, "", details).await?;
+        let body = json!({ "id": id, "status": name, "links": links(report.kind, id) });
+        let answer = StoredAnswer { status: i32::from(status.as_u16()), body };
+        let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
+        pool::commit(transaction).await?;
+        Ok(give(answer))
+    }
+
+    /// Stores an act with its documents and sends it to its workflow; the answer is the workflow's.
+    pub(crate) async fn act(self, case: &CaseRow, act: ActOnCase) -> Result<Response, Problem> {
+        self.act_as(case, act, CaseWhat::Record).await
+    }
+
+    /// As [`Self::act`], where it is not an act of the kind's own.
+    pub(crate) async fn act_as(self, case: &CaseRow, act: ActOnCase, what: CaseWhat) -> Result<Response, Problem> {
+        let submission_id = match self.keep_act(case, &act).await? {
+            Claim::Finished(answer) => return Ok(give(answer)),
+            Claim::Unfinished { object_id } => SubmissionId::from_uuid(object_id),
+            Claim::New | Claim::OtherBody => return Err(Problem::IdempotencyKeyReused),
+        };
+        self.send(case.kind, case.id, act.act, CaseAct { submission_id, what }).await
+    }
+
+    /// Sends an act that is stored, and keeps its answer.
+    pub(crate) async fn send(self, kind: CaseKind, id: CaseId, name: &str, act: CaseAct) -> Result<Response, Problem> {
+        let answered = match self.app.workflows.send_to_case(kind, id, act, self.update_id()).await {
+            SentToCase::Answered(answer) => answer,
+            SentToCase::NotKnown => return Err(Problem::NotKnownToBeDone),
+            SentToCase::Gone => match cases::get(&self.app.pool, id).await? {
+                Some(case) if case.stage.is_closed() => {
+                    CaseAnswer::Refused { code: "case.closed".to_owned(), detail: None }
+                }
+                _ => return Err(Problem::NotKnownToBeDone),
+            },
+        };
+        let mut transaction = pool::begin(&self.app.pool).await?;
+        let answer = match answered {
+            CaseAnswer::Done { made } => {
+                let submission_id = act.submission_id;
+                let body =
+                    json!({ "status": "done", "submission_id": submission_id, "made": made, "links": links(kind, id) });
+                StoredAnswer { status: i32::from(StatusCode::OK.as_u16()), body }
+            }
+            CaseAnswer::Refused { code, detail } => {
+                let object = audit::object_of(id.into());
+                let roles = self.caller.role_names();
+                let details = json!({ "submission_id": act.submission_id, "detail": detail });
+                let entry = entry(self.caller, &roles, name, &object, &code, details);
+                audit::record_denial_in(&mut transaction, &entry).await?;
+                let problem = Problem::ActRefused { code, detail };
+                StoredAnswer { status: i32::from(problem.status().as_u16()), body: problem.body() }
+            }
+        };
+        let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
+        pool::commit(transaction).await?;
+        Ok(give(answer))
+    }
+
+    /// Submission, documents, key and audit in one transaction; `Unfinished` names the submission to be sent.
+    async fn keep_act(&self, case: &CaseRow, act: &ActOnCase) -> Result<Claim, Problem> {
+        let id = SubmissionId::from_uuid(Uuid::now_v7());
+        let body = encode(&act.body)?;
+        let mut transaction = pool::begin(&self.app.pool).await?;
+        match self.claim(&mut transaction, id.as_uuid()).await? {
+            Claim::New => {}
+            known => return Ok(known),
+        }
+        let new = CaseSubmission {
+            id,
+            case_id: case.id,
+            act: act.act.to_owned(),
+            body_sealed: self.app.protection.seal(&bodies::submission_place(id), &body),
+            body_sha256: body_hash(self.app, &body).to_vec(),
+            submitted_by: self.caller.actor.clone(),
+            roles: self.caller.role_names(),
+            reason: act.reason.clone(),
+            received_at: self.received_at,
+            answer: None,
+        };
+        cases::insert_submission(&mut transaction, &new).await?;
+        self.keep_documents(&mut transaction, case.id, &act.documents).await?;
+        let details = json!({ "submission_id": id, "documents": hashes(&act.documents) });
+        // That it came, no more: the case has not been asked yet.
+        self.audit(&mut transaction, &format!("received:{}", act.act), case.id, &act.reason, details).await?;
+        pool::commit(transaction).await?;
+        Ok(Claim::Unfinished { object_id: id.as_uuid() })
+    }
+
+    async fn keep_documents(
+        &self,
+        connection: &mut PgConnection,
+        case_id: CaseId,
+        documents: &[Document],
+    ) -> Result<(), Problem> {
+        for document in documents {
+            let new = CaseDocument {
+                id: document.id,
+                case_id,
+                name: &document.name,
+                content_type: &document.content_type,
+                content_sealed: &self.app.protection.seal(&cases::document_place(document.id), &document.content),
+                sha256: &nesie_platform::protection::sha256(&document.content),
+                received_at: self.received_at,
+            };
+            cases::insert_document(connection, &new).await?;
+        }
+        Ok(())
+    }
+
+    async fn audit(
+        &self,
+        connection: &mut PgConnection,
+        action: &str,
+        id: CaseId,
+        reason: &str,
+        details: Value,
+    ) -> Result<(), Problem> {
+        let object = audit::object_of(id.into());
+        let roles = self.caller.role_names();
+        let entry = audit::Entry {
+            occurred_at: self.received_at,
+            ..entry(self.caller, &roles, action, &object, reason, details)
+        };
+        Ok(audit::record(connection, &entry).await?)
+    }
+
+    async fn claim(&self, connection: &mut PgConnection, object: Uuid) -> Result<Claim, Problem> {
+        Ok(idempotency::claim(connection, &self.request(), &self.body_sha256, object, self.received_at).await?)
+    }
+
+    /// The same request always gets the same id, so a repeat is the same update.
+    fn update_id(&self) -> String {
+        let request = format!("{}\n{}\n{}", self.caller.actor.replace('\n', " "), self.route, self.key.0);
+        sha256_hex(request.as_bytes())
+    }
+
+    fn request(&self) -> RequestKey<'_> {
+        RequestKey { subject: &self.caller.actor, route: &self.route, key: &self.key.0 }
+    }
+}
+
+/// The first part of a kind's paths.
+pub(crate) fn path(kind: CaseKind) -> &'static str {
+    match kind {
+        CaseKind::ChannelNotice => "/v1/channel-notices",
+        CaseKind::FraudIncident => "/v1/fraud-incidents",
+        CaseKind::AccrualSuspension => "/v1/accrual-suspensions",
+        CaseKind::WriteOff => "/v1/write-offs",
+        CaseKind::DataLeak => "/v1/data-leaks",
+    }
+}
+
+/// Links of a case.
+pub(crate) fn links(kind: CaseKind, id: CaseId) -> Value {
+    let own = format!("{}/{id}", path(kind));
+    json!({ "self": own, "timeline": format!("{own}/timeline"), "duties": format!("/v1/duties?case_id={id}") })
+}
+
+/// Reads the documents of a body's `documents`: at least `minimum`.
+pub(crate) fn read_documents(fields: &mut Fields, minimum: usize) -> Option<Vec<Document>> {
+    if minimum == 0 && !fields.has("/documents") {
+        return Some(Vec::new());
+    }
+    let count = fields.list("/documents", DOCUMENTS_MAX);
+    let documents: Vec<_> = (0..count).map(|at| read_document(fields, &format!("/documents/{at}"))).collect();
+    let documents: Option<Vec<_>> = documents.into_iter().collect();
+    documents.filter(|documents| documents.len() >= minimum)
+}
+
+fn read_document(fields: &mut Fields, at: &str) -> Option<Document> {
+    let name = fields.text(&format!("{at}/name"));
+    let content_type = fields.text(&format!("{at}/content_type"));
+    let content = fields.text(&format!("{at}/content"));
+    let (name, content_type, content) = (name?, content_type?, content?);
+    if name.trim().is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
+        let message = format!("От 1 до {NAME_CHARACTERS_MAX} знаков");
+        fields.refuse(&format!("{at}/name"), "document.name", message);
+        return None;
+    }
+    let well_formed = content_type.len() <= 100 && content_type.contains('/') && content_type.is_ascii();
+    if !well_formed {
+        fields.refuse(
+            &format!("{at}/content_type"),
+            "document.content_type",
+            "Нужен тип MIME, например application/pdf",
+        );
+        return None;
+    }
+    match STANDARD.decode(content) {
+        Ok(content) if !content.is_empty() => {
+            let sha256 = sha256_hex(&content);
+            Some(Document { id: DocumentId::from_uuid(Uuid::now_v7()), name, content_type, content, sha256 })
+        }
+        _ => {
+            fields.refuse(
+                &format!("{at}/content"),
+                "document.content",
+                "Содержание передается в base64 и не бывает пустым",
+            );
+            None
+        }
+    }
+}
+
+fn hashes(documents: &[Document]) -> Vec<&str> {
+    documents.iter().map(|document| document.sha256.as_str()).collect()
+}
+
+fn encode(value: &Value) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| internal(&error, "a body is no JSON"))
+}

@@ -1,0 +1,265 @@
+//! Reading cases, whatever their kind: a page of them, one with its duties, its story. Straight from PostgreSQL.
+//! Never shows what is sealed.
+
+use axum::Json;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Asia::Almaty;
+use nesie_domain::case::CaseKind;
+use nesie_domain::ids::CaseId;
+use nesie_storage::cases::{self, CaseRow};
+use nesie_storage::duties::{self, Duty, DutyState};
+use nesie_storage::timeline;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::app::App;
+
+use crate::cases::{find, links};
+
+use crate::problem::Problem;
+use crate::routes::page::PageQuery;
+
+/// The most duties that the page of a case shows; `links.duties` leads to all of them.
+const DUTIES_SHOWN: usize = 100;
+
+/// Which cases.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CaseQuery {
+    /// How many entries at most, 1 to 200; 50 when absent.
+    limit: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Only those in this stage.
+    stage: Option<String>,
+}
+
+/// A page of cases.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cases {
+    /// The cases, newest first.
+    items: Vec<CaseLine>,
+    /// The cursor of the next page.
+    next: Option<String>,
+}
+
+/// One case of a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseLine {
+    id: Uuid,
+    /// The stage, by `stage` with its data.
+    stage: Value,
+    stage_at: DateTime<Utc>,
+    /// What was reported, without personal data.
+    summary: Value,
+    received_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
+    links: Value,
+}
+
+/// A case.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseView {
+    #[serde(flatten)]
+    line: CaseLine,
+    kind: String,
+    submitted_by: String,
+    ruleset: String,
+    /// The readings that bind it.
+    policy: Value,
+    /// How many duties are in each state; `breached` are open and past due.
+    duty_counts: Value,
+    /// The duties, the first to fall due first, at most 100.
+    duties: Vec<DutyView>,
+    /// What came with it: name, type and hash.
+    documents: Vec<DocumentView>,
+}
+
+/// A duty of a case.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DutyView {
+    id: Uuid,
+    kind: String,
+    subject: String,
+    paragraph: String,
+    requirements: Vec<String>,
+    working_days: i32,
+    anchor_at: DateTime<Utc>,
+    due_on: Option<NaiveDate>,
+    due_at: Option<DateTime<Utc>>,
+    /// The same instant by the clocks of Almaty.
+    due_at_almaty: Option<String>,
+    calendar_version: String,
+    estimated: bool,
+    /// The day-by-day count.
+    counted: Value,
+    /// `open`, `met`, `met_late`, `superseded` or `cancelled`.
+    state: String,
+    /// Open and past due, now.
+    breached: bool,
+    ended_at: Option<DateTime<Utc>>,
+    ended_by: Option<String>,
+    evidence: Option<Value>,
+}
+
+impl DutyView {
+    /// As it stands at an instant.
+    pub(crate) fn at(duty: Duty, now: DateTime<Utc>) -> Self {
+        Self {
+            id: duty.id.as_uuid(),
+            kind: duty.kind.as_str().to_owned(),
+            subject: duty.subject,
+            paragraph: duty.paragraph,
+            requirements: duty.requirements,
+            working_days: duty.working_days,
+            anchor_at: duty.anchor_at,
+            due_on: duty.due_on,
+            due_at_almaty: duty.due_at.map(|at| at.with_timezone(&Almaty).to_rfc3339()),
+            breached: duty.state == DutyState::Open && duty.due_at.is_some_and(|due| due <= now),
+            due_at: duty.due_at,
+            calendar_version: duty.calendar_version,
+            estimated: duty.estimated,
+            counted: duty.counted,
+            state: duty.state.as_str().to_owned(),
+            ended_at: duty.ended_at,
+            ended_by: duty.ended_by,
+            evidence: duty.evidence,
+        }
+    }
+}
+
+/// A document of a case.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DocumentView {
+    id: Uuid,
+    name: String,
+    content_type: String,
+    /// SHA-256 of the bytes as received.
+    sha256: String,
+    received_at: DateTime<Utc>,
+}
+
+/// The story of a case.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseStory {
+    /// The facts, oldest first.
+    items: Vec<CaseFactView>,
+}
+
+/// One fact.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CaseFactView {
+    /// What happened.
+    kind: String,
+    /// When.
+    occurred_at: DateTime<Utc>,
+    /// Ids, hashes and verdicts.
+    details: Value,
+}
+
+fn line(case: &CaseRow) -> CaseLine {
+    CaseLine {
+        id: case.id.as_uuid(),
+        stage: json!(case.stage),
+        stage_at: case.stage_at,
+        summary: case.summary.clone(),
+        received_at: case.received_at,
+        closed_at: case.closed_at,
+        links: links(case.kind, case.id),
+    }
+}
+
+/// A page of the cases of a kind.
+pub(crate) async fn list(app: &App, kind: CaseKind, query: CaseQuery) -> Result<Json<Cases>, Problem> {
+    let page = PageQuery { limit: query.limit, cursor: query.cursor }.read()?;
+    let mut rows = cases::page(&app.pool, kind, query.stage.as_deref(), page.after, page.fetch()).await?;
+    let next = page.cut(&mut rows, |row| (row.received_at, row.id.as_uuid()));
+    Ok(Json(Cases { items: rows.iter().map(line).collect(), next }))
+}
+
+/// One case of a kind, with its duties and documents.
+pub(crate) async fn get(app: &App, kind: CaseKind, id: CaseId) -> Result<Json<CaseView>, Problem> {
+    let case = find(app, kind, id).await?;
+    let now = crate::time::now();
+    let mut duties: Vec<DutyView> =
+        duties::of_case(&app.pool, id).await?.into_iter().map(|duty| DutyView::at(duty, now)).collect();
+    let count = |matches: fn(&DutyView) -> bool| duties.iter().filter(|duty| matches(duty)).count();
+    let duty_counts = json!({
+        "open": count(|duty| duty.state == "open"),
+        "breached": count(|duty| duty.breached),
+        "met": count(|duty| duty.state == "met"),
+        "met_late": count(|duty| duty.state == "met_late"),
+        "superseded": count(|duty| duty.state == "superseded"),
+        "cancelled": count(|duty| duty.state == "cancelled"),
+    });
+    duties.sort_by_key(|duty| (duty.due_at.is_none(), duty.due_at));
+    duties.truncate(DUTIES_SHOWN);
+    let documents = cases::documents(&app.pool, id).await?.into_iter().map(|document| DocumentView {
+        id: document.id.as_uuid(),
+        name: document.name,
+        content_type: document.content_type,
+        sha256: document.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        received_at: document.received_at,
+    });
+    Ok(Json(CaseView {
+        line: line(&case),
+        kind: kind.as_str().to_owned(),
+        submitted_by: case.submitted_by,
+        ruleset: case.ruleset,
+        policy: json!(case.policy),
+        duty_counts,
+        duties,
+        documents: documents.collect(),
+    }))
+}
+
+/// The story of a case of a kind.
+pub(crate) async fn story(app: &App, kind: CaseKind, id: CaseId) -> Result<Json<CaseStory>, Problem> {
+    find(app, kind, id).await?;
+    let facts = timeline::of_owner(&app.pool, id.into()).await?;
+    let items = facts.into_iter().map(|fact| CaseFactView {
+        kind: fact.kind,
+        occurred_at: fact.occurred_at,
+        details: fact.details,
+    });
+    Ok(Json(CaseStory { items: items.collect() }))
+}
+
+/// The three ways of reading the cases of a kind, as routes of their own: each kind has its own paths in the document.
+macro_rules! reading_routes {
+    ($kind:expr, $path:literal, $tag:literal) => {
+        #[utoipa::path(get, path = $path, tag = $tag, params($crate::routes::cases::CaseQuery), responses((status = 200, body = $crate::routes::cases::Cases)))]
+        /// Список дел
+        pub(crate) async fn list(
+            _allowed: $crate::auth::Allowed<$crate::auth::CaseReaders>,
+            axum::extract::State(app): axum::extract::State<$crate::app::App>,
+            $crate::parse::Parameters(query): $crate::parse::Parameters<$crate::routes::cases::CaseQuery>,
+        ) -> Result<axum::Json<$crate::routes::cases::Cases>, $crate::problem::Problem> {
+            $crate::routes::cases::list(&app, $kind, query).await
+        }
+
+        #[utoipa::path(get, path = concat!($path, "/{id}"), tag = $tag, params(("id" = String, Path)), responses((status = 200, body = $crate::routes::cases::CaseView)))]
+        /// Дело со сроками и документами
+        pub(crate) async fn get(
+            _allowed: $crate::auth::Allowed<$crate::auth::CaseReaders>,
+            axum::extract::State(app): axum::extract::State<$crate::app::App>,
+            $crate::parse::Id(id): $crate::parse::Id<nesie_domain::ids::CaseId>,
+        ) -> Result<axum::Json<$crate::routes::cases::CaseView>, $crate::problem::Problem> {
+            $crate::routes::cases::get(&app, $kind, id).await
+        }
+
+        #[utoipa::path(get, path = concat!($path, "/{id}/timeline"), tag = $tag, params(("id" = String, Path)), responses((status = 200, body = $crate::routes::cases::CaseStory)))]
+        /// История дела
+        pub(crate) async fn story(
+            _allowed: $crate::auth::Allowed<$crate::auth::CaseReaders>,
+            axum::extract::State(app): axum::extract::State<$crate::app::App>,
+            $crate::parse::Id(id): $crate::parse::Id<nesie_domain::ids::CaseId>,
+        ) -> Result<axum::Json<$crate::routes::cases::CaseStory>, $crate::problem::Problem> {
+            $crate::routes::cases::story(&app, $kind, id).await
+        }
+    };
+}
+pub(crate) use reading_routes;

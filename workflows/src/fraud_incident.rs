@@ -1,0 +1,101 @@
+//! A fraud incident (para 13 ¶1): affected clients and the regulator informed, measures taken, each within its own term.
+//! Never one workflow a client, and never a clock of one duty that waits for another.
+#![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
+
+use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use nesie_domain::case::CaseOutcome;
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflows};
+
+use crate::case::{self, Case, CaseAct, CaseInput, CaseState, CaseStop, receive, step, stir};
+use crate::contract::{CaseAnswer, CaseStep, Fraud};
+use crate::parking::attempt;
+
+/// One incident.
+#[workflow]
+pub struct FraudIncident {
+    case: CaseState,
+    /// Clients may have to be informed.
+    to_inform: bool,
+}
+
+type Context = WorkflowContext<FraudIncident>;
+
+impl Case for FraudIncident {
+    fn case(&self) -> &CaseState {
+        &self.case
+    }
+
+    fn case_mut(&mut self) -> &mut CaseState {
+        &mut self.case
+    }
+}
+
+#[workflow_methods]
+impl FraudIncident {
+    #[init]
+    fn new(_context: &WorkflowContextView, input: CaseInput) -> Self {
+        Self { case: CaseState::new(input), to_inform: false }
+    }
+
+    /// Handles one incident until compliance closes it with every duty met.
+    #[run(name = "FraudIncident")]
+    pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<CaseOutcome> {
+        let context = &*context;
+        Ok(case::run(context, handle(context)).await?)
+    }
+
+    #[update]
+    pub async fn act(context: &mut WorkflowContext<Self>, act: CaseAct) -> CaseAnswer {
+        case::act(context, act).await
+    }
+
+    #[signal]
+    pub fn stirred(&mut self, _context: &mut SyncWorkflowContext<Self>) {
+        self.case.stirred += 1;
+    }
+
+    #[query]
+    pub fn watched(&self, _context: &WorkflowContextView) -> Option<DateTime<Utc>> {
+        self.case.armed
+    }
+}
+
+/// The business: the incident is opened; then clients are informed beside whatever compliance records.
+async fn handle(context: &Context) -> Result<CaseOutcome, CaseStop> {
+    step(context, || Fraud::open_incident).await?;
+    context.state_mut(|state| state.to_inform = true);
+    let mut informing = Box::pin(inform(context).fuse());
+    let mut recording = Box::pin(record(context).fuse());
+    loop {
+        workflows::select! {
+            ended = recording => return ended,
+            failed = informing => failed?,
+        }
+    }
+}
+
+/// Informs clients as long as there are any to be informed; a client found later wakes it.
+async fn inform(context: &Context) -> Result<(), CaseStop> {
+    loop {
+        context.wait_condition(|state| state.to_inform).await?;
+        context.state_mut(|state| state.to_inform = false);
+        let case_id = context.state(|state| state.case.input.case_id);
+        let done = attempt(context, || Fraud::inform_clients, |at| CaseStep { case_id, at }).await?;
+        if done.informed > 0 {
+            stir(context);
+        }
+        if done.left > 0 {
+            context.state_mut(|state| state.to_inform = true);
+        }
+    }
+}
+
+/// Works on what compliance sends until it closes the incident.
+async fn record(context: &Context) -> Result<CaseOutcome, CaseStop> {
+    while !receive(context, || Fraud::record_fraud_acts).await?.is_closed() {
+        context.state_mut(|state| state.to_inform = true);
+    }
+    Ok(CaseOutcome::Completed)
+}
