@@ -134,6 +134,10 @@ async fn a_parked_step_has_one_request_that_waits(pool: PgPool) {
     assert_eq!(next.iter().map(|one| one.id).collect::<Vec<_>>(), [id(3)]);
 }
 
+fn code_of(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned)
+}
+
 #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
 async fn the_application_role_can_neither_delete_nor_rewrite_a_request(pool: PgPool) {
     let mut connection = pool.acquire().await.expect("a connection");
@@ -151,7 +155,7 @@ async fn the_application_role_can_neither_delete_nor_rewrite_a_request(pool: PgP
         let mut transaction = pool.begin().await.expect("a transaction");
         sqlx::query("SET LOCAL ROLE nesie_app").execute(&mut *transaction).await.expect("the role exists");
         let refused = sqlx::query(statement).execute(&mut *transaction).await.expect_err(statement);
-        let code = refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let code = code_of(&refused);
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
     }
     // What the row itself refuses, whoever writes it.
@@ -162,7 +166,7 @@ async fn the_application_role_can_neither_delete_nor_rewrite_a_request(pool: PgP
         "UPDATE approvals SET maker_reason = ''",
     ] {
         let refused = sqlx::query(statement).execute(&pool).await.expect_err(statement);
-        let code = refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let code = code_of(&refused);
         assert_eq!(code.as_deref(), Some("23514"), "{statement}: {refused}");
     }
 }
