@@ -30,8 +30,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub(super) async fn pass(pool: &PgPool, client: &Temporal, settings: &RelaySettings) -> anyhow::Result<usize> {
     let mut transaction = pool.begin().await.context("begin")?;
     approvals::expire_due(&mut transaction, nesie_platform::clock::now()).await?;
-    transaction.commit().await.context("commit")?;
-    let mut transaction = pool.begin().await.context("begin")?;
     let rows = approvals::to_pass_on(&mut transaction, BATCH).await?;
     let mut passed_on = 0;
     for row in &rows {

@@ -28,6 +28,7 @@ use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::{Problem, internal};
 use crate::routes::applications::read_reason;
+use crate::view;
 
 const REFERENCE_CHARACTERS_MAX: usize = 128;
 const DESCRIPTION_CHARACTERS_MAX: usize = 2000;
@@ -96,9 +97,11 @@ pub(crate) async fn complete(
     };
     let (asked, proof) = read_proof(&step.step, &body)?;
     let proof = Proof { approval_id: asked.approval_id, ..proof };
+    // As for everybody: that a list of the AML law parked it is not told here either.
+    let known = view::parked::shown(step.clone(), false).failure_code;
     let difference = json!({
         "step": step.step,
-        "before": { "known": step.failure_code },
+        "before": { "known": known },
         "after": {
             "money_moved": proof.money_moved,
             "provider_reference": proof.provider_reference,
