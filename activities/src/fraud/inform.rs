@@ -28,8 +28,9 @@ const TEMPLATE: &str = "fraud_incident";
 /// them, so that it is tried again for whom it is still to be done.
 pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
     let (clients, all) = incidents::to_inform(&world.pool, input.case_id, BATCH).await?;
-    let mut sending =
-        futures::stream::iter(&clients).map(|client| inform(world, input, client)).buffer_unordered(AT_ONCE);
+    // Collected first: a closure inside the stream would tie it to lifetimes that an activity's future can not name.
+    let notices: Vec<_> = clients.iter().map(|client| inform(world, input, client)).collect();
+    let mut sending = futures::stream::iter(notices).buffer_unordered(AT_ONCE);
     let (mut informed, mut failed) = (0_u32, None);
     while let Some(sent) = sending.next().await {
         match sent {
@@ -49,7 +50,7 @@ async fn inform(world: &World, input: CaseStep, client: &CaseClient) -> Result<(
     let phone: &Phone = &person.phone;
     let call = Call::new(input.case_id, "inform_clients", ("notifications", "message"), client.id, input.at);
     let key = call.key.clone();
-    let exchange = world.providers.notifications.send(&key, TEMPLATE, phone, input.case_id);
+    let exchange = world.providers.notifications.send(&key, TEMPLATE, phone, input.case_id.into());
     let answered = call.make(world, exchange).await?;
     let mut transaction = pool::begin(&world.pool).await?;
     let evidence_id = answered.received.keep(world, &mut transaction).await?;

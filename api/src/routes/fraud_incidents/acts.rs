@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use nesie_domain::ids::CaseId;
 use nesie_storage::bodies::cases::FraudAct;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{KIND, read_clients};
