@@ -12,6 +12,7 @@ use crate::World;
 use crate::calls::Call;
 use crate::failure::Failure;
 use crate::record::StepFact;
+use crate::remedy::corrected_phone;
 use crate::subject::{Subject, Submitted};
 
 const NOTIFY: &str = "notify_client";
@@ -72,22 +73,25 @@ async fn settle(world: &World, connection: &mut PgConnection, input: &CloseInput
 /// Tells the client; the wording never gives a confidential ground away.
 pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<(), Failure> {
     let template = template(&input.outcome);
-    let key = format!("{NOTIFY}:{template}");
+    let key = notice_key(template);
     if nesie_storage::recorded::fact(&world.pool, input.application_id, &key).await?.is_some() {
         return Ok(());
     }
     let subject = Subject::load(world, input.application_id).await?;
-    // `<application>:notify:<template>`: the provider sends nothing twice under it.
+    // `<application>:notify:<template>`: the provider sends nothing twice under it. To a corrected phone goes another
+    // message, which the provider may not have seen.
+    let corrected = corrected_phone(world, subject.id(), NOTIFY).await?;
+    let sent_to = corrected.as_ref().map_or_else(String::new, |(submission_id, _)| format!(":{submission_id}"));
     let call = Call {
         owner: subject.id().into(),
         step: NOTIFY,
         provider: "notifications",
         operation: "message",
-        key: format!("{}:notify:{template}", subject.id()),
+        key: format!("{}:notify:{template}{sent_to}", subject.id()),
         at: input.at,
     };
     let provider_key = call.key.clone();
-    let phone = &subject.applicant.phone;
+    let phone = corrected.as_ref().map_or(&subject.applicant.phone, |(_, phone)| phone);
     let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id().into());
     let answered = call.make(world, exchange).await?;
     let fact = StepFact {
@@ -109,8 +113,13 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
     Ok(())
 }
 
+/// The key of the fact that the client was told.
+pub(crate) fn notice_key(template: &str) -> String {
+    format!("{NOTIFY}:{template}")
+}
+
 /// One template for every refusal: which of them it was, the client learns from nobody by comparing notices.
-const fn template(outcome: &Outcome) -> &'static str {
+pub(crate) const fn template(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Granted => "granted",
         Outcome::Refused { .. } => "not_granted",

@@ -20,6 +20,7 @@ mod parking;
 mod payment;
 pub mod providers;
 mod record;
+mod remedy;
 mod renewed_consent;
 mod screening;
 mod signature;

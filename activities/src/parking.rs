@@ -7,12 +7,13 @@ use nesie_storage::facts::{Actor, Fact, Move};
 use nesie_storage::parked::{self, NewParkedStep};
 use nesie_storage::pool;
 use nesie_storage::screening::Decision;
-use nesie_workflows::contract::{ParkInput, ParkedDecision, ResolveInput};
+use nesie_workflows::contract::{ParkInput, ResolveInput};
 use serde_json::json;
 
 use crate::World;
 use crate::case::submitted;
 use crate::failure::Failure;
+use crate::remedy;
 
 /// Makes the failed step visible.
 pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Failure> {
@@ -55,11 +56,11 @@ pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Fai
 
 /// Stores what was decided.
 pub(crate) async fn resolve_parked_step(world: &World, input: ResolveInput) -> Result<(), Failure> {
+    if input.decision.needs_two_people() {
+        return remedy::resolve(world, &input).await;
+    }
     let submitted = submitted::<DecisionBody>(world, input.owner, input.submission_id).await?;
-    let decision = match input.decision {
-        ParkedDecision::Retry => "retry",
-        ParkedDecision::FailAndCompensate => "fail_and_compensate",
-    };
+    let decision = input.decision.as_str();
     let fact = Fact {
         owner: input.owner,
         fact_key: &format!("parked:{}:decision", input.parked_step_id),

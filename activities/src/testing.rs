@@ -7,5 +7,6 @@ mod journey;
 mod last_checks;
 mod money;
 mod refusals;
+mod remedies;
 mod scene;
 mod tries;

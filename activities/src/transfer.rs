@@ -169,7 +169,7 @@ async fn apply(
                 received.keep(world, &mut transaction).await?;
                 let reason = reason.as_deref().unwrap_or_default();
                 let id = input.application_id;
-                money::mark_rejected(&mut transaction, id, &known.provider_id, reason, input.at).await?;
+                money::mark_rejected(&mut transaction, id, Some(&known.provider_id), reason, input.at).await?;
                 pool::commit(transaction).await?;
             }
             Ok(Transfer::Rejected)

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 pub(crate) use keys::Keys;
 pub(crate) use roles::{
-    Anybody, CaseReaders, CaseReporters, ComplianceOnly, MatchReaders, OperationsOnly, ParkedReaders, Role, RoleSet,
-    ServiceOnly, WebhookReaders,
+    Anybody, ApprovalDeciders, ApprovalReaders, CaseReaders, CaseReporters, ComplianceOnly, MatchReaders,
+    OperationsOnly, ParkedReaders, Role, RoleSet, ServiceOnly, WebhookReaders,
 };
 
 use crate::app::App;

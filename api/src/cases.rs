@@ -187,13 +187,17 @@ impl Pending<'_> {
 
     /// Stores an act with its documents and sends it to its workflow; the answer is the workflow's.
     pub(crate) async fn act(self, case: &CaseRow, act: ActOnCase) -> Result<Response, Problem> {
+        self.act_as(case, act, CaseWhat::Record).await
+    }
+
+    /// As [`Self::act`], where it is not an act of the kind's own.
+    pub(crate) async fn act_as(self, case: &CaseRow, act: ActOnCase, what: CaseWhat) -> Result<Response, Problem> {
         let submission_id = match self.keep_act(case, &act).await? {
             Claim::Finished(answer) => return Ok(give(answer)),
             Claim::Unfinished { object_id } => SubmissionId::from_uuid(object_id),
             Claim::New | Claim::OtherBody => return Err(Problem::IdempotencyKeyReused),
         };
-        let update = CaseAct { submission_id, what: CaseWhat::Record };
-        self.send(case.kind, case.id, act.act, update).await
+        self.send(case.kind, case.id, act.act, CaseAct { submission_id, what }).await
     }
 
     /// Sends an act that is stored, and keeps its answer.

@@ -3,6 +3,7 @@
 
 mod acts;
 pub mod app;
+mod approvals;
 mod auth;
 mod cases;
 pub mod cli;

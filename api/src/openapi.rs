@@ -23,6 +23,7 @@ const PROBLEM: &str = "application/problem+json";
     tags(
         (name = "applications", description = "Заявки: для систем кредитора, от имени клиента"),
         (name = "operations", description = "Остановленные шаги: для сотрудников"),
+        (name = "governance", description = "Действия, которые решают два лица: для сотрудников"),
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
         (name = "cases", description = "Дела по пунктам 4, 5, 13 и 36 Правил и сроки по ним"),
         (name = "webhooks", description = "Уведомления о событиях: адреса, секреты, доставка, повторная отправка"),

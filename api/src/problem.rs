@@ -74,6 +74,16 @@ pub(crate) enum Problem {
     Invalid(Vec<FieldError>),
     /// The act is not expected now; this is.
     ActNotExpected(Value),
+    /// Who asked for a second person can not be that person.
+    SamePerson,
+    /// The request for a second person is decided.
+    ApprovalNotPending,
+    /// The request for a second person waited too long.
+    ApprovalExpired,
+    /// Another request for the same waits already.
+    ApprovalWaits,
+    /// The parked step can not be settled so.
+    RemedyNotPossible,
     /// A case refused an act: nothing was changed.
     ActRefused {
         /// A stable code, such as `duty.not_open`.
@@ -161,6 +171,36 @@ impl Problem {
                 "act_not_expected",
                 "Сейчас это действие не ожидается",
                 "Состояние заявки не допускает это действие. Ожидаемое действие указано в поле expected.",
+            ),
+            Self::SamePerson => (
+                StatusCode::FORBIDDEN,
+                "same_person",
+                "Нужно другое лицо",
+                "Запрос не может быть решен тем, кто его создал, какими бы ни были его роли.",
+            ),
+            Self::ApprovalNotPending => (
+                StatusCode::CONFLICT,
+                "approval_not_pending",
+                "Решение уже принято",
+                "Запрос уже решен или его срок истек. Состояние показано в самом запросе.",
+            ),
+            Self::ApprovalExpired => (
+                StatusCode::CONFLICT,
+                "approval_expired",
+                "Срок запроса истек",
+                "Запрос не был решен вовремя. Создайте новый.",
+            ),
+            Self::ApprovalWaits => (
+                StatusCode::CONFLICT,
+                "approval_waits",
+                "Другой запрос уже ожидает решения",
+                "По этому шагу уже есть запрос. Дождитесь решения по нему.",
+            ),
+            Self::RemedyNotPossible => (
+                StatusCode::CONFLICT,
+                "remedy_not_possible",
+                "Этот шаг так завершить нельзя",
+                "Шаг уже решен или не допускает такого действия.",
             ),
             Self::ActRefused { .. } => (
                 StatusCode::CONFLICT,
@@ -267,6 +307,11 @@ mod tests {
             (Problem::IdempotencyKeyReused, 422, "idempotency_key_reused"),
             (Problem::Invalid(Vec::new()), 422, "invalid_request"),
             (Problem::ActNotExpected(Value::Null), 409, "act_not_expected"),
+            (Problem::SamePerson, 403, "same_person"),
+            (Problem::ApprovalNotPending, 409, "approval_not_pending"),
+            (Problem::ApprovalExpired, 409, "approval_expired"),
+            (Problem::ApprovalWaits, 409, "approval_waits"),
+            (Problem::RemedyNotPossible, 409, "remedy_not_possible"),
             (Problem::NotKnownToBeDone, 503, "not_known_to_be_done"),
             (Problem::Unavailable, 503, "unavailable"),
             (Problem::Internal, 500, "internal"),

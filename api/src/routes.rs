@@ -1,6 +1,7 @@
 //! Every route of the API, put together: documented ones, the document itself, its page, fallbacks, limits.
 
 mod applications;
+mod approvals;
 mod callbacks;
 mod cases;
 mod fraud_incidents;
@@ -50,6 +51,7 @@ pub fn router(app: App) -> Router {
 pub(crate) fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         .merge(applications::routes())
+        .merge(approvals::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
         .merge(fraud_incidents::routes())

@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::NaiveDate;
 use nesie_domain::card::CardToken;
 use nesie_domain::iban::Iban;
-use nesie_domain::ids::{ApplicationId, ChallengeId, DraftId, SubmissionId};
+use nesie_domain::ids::{ApplicationId, ApprovalId, ChallengeId, DraftId, SubmissionId};
 use nesie_domain::iin::Iin;
 use nesie_domain::person::{ClientKind, IdentityDocument, PersonName};
 use nesie_domain::phone::Phone;
@@ -185,4 +185,49 @@ pub struct Decision {
     pub decision: String,
     /// The reason, in the person's words.
     pub reason: String,
+}
+
+/// What proves that a parked step's effect is there, or that no money moved (docs/decisions/0021).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Why, in the words of who asks.
+    pub reason: String,
+    /// The request for the second person that it belongs to.
+    pub approval_id: ApprovalId,
+    /// What is proved, and how it is known.
+    pub description: String,
+    /// For a transfer: whether the money moved.
+    pub money_moved: Option<bool>,
+    /// The provider's own reference.
+    pub provider_reference: Option<String>,
+    /// The credit bureau's receipt.
+    pub bureau_receipt: Option<String>,
+    /// A document.
+    pub document: Option<ProofDocument>,
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Proof").field("approval_id", &self.approval_id).finish_non_exhaustive()
+    }
+}
+
+/// A document that proves something.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofDocument {
+    /// Its bytes in base64.
+    pub content: String,
+    /// `application/pdf`, `image/png` or `image/jpeg`.
+    pub content_type: String,
+}
+
+/// The input of a parked step as it should have been.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// Why, in the words of who asks.
+    pub reason: String,
+    /// The request for the second person that it belongs to.
+    pub approval_id: ApprovalId,
+    /// The client's phone.
+    pub phone: Phone,
 }

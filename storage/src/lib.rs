@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod applications;
+pub mod approvals;
 pub mod audit;
 pub mod bodies;
 pub mod calendar;

@@ -194,7 +194,7 @@ pub async fn mark_confirmed(
 pub async fn mark_rejected(
     connection: &mut PgConnection,
     id: ApplicationId,
-    provider_reference: &str,
+    provider_reference: Option<&str>,
     rejection: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
@@ -276,7 +276,7 @@ mod tests {
         let moved = match to {
             PaymentState::Sent => mark_sent(&mut connection, id, AT).await,
             PaymentState::Confirmed => mark_confirmed(&mut connection, id, "p-1", AT).await,
-            PaymentState::Rejected => mark_rejected(&mut connection, id, "p-1", "no", AT).await,
+            PaymentState::Rejected => mark_rejected(&mut connection, id, Some("p-1"), "no", AT).await,
             PaymentState::Released => release(&mut connection, id, AT).await,
             PaymentState::Unknown => return mark_unknown(&mut connection, id, AT).await.expect("asked"),
             PaymentState::Reserved => unreachable!("nothing leads back to reserved"),

@@ -1,8 +1,8 @@
 //! Parked steps: made visible once an occasion, decided once (design invariant 7). Lists of them are in `views`.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{Owner, ParkedStepId};
-use sqlx::PgConnection;
+use nesie_domain::ids::{ApprovalId, Owner, ParkedStepId, SubmissionId};
+use sqlx::{PgConnection, PgPool};
 
 use crate::error::{During, StorageError, ensure_rows};
 use crate::screening::Decision;
@@ -79,4 +79,47 @@ pub async fn decide(
     .await
     .during("parked_steps.decide")?;
     ensure_rows("parked_steps.decide", &updated, 1)
+}
+
+/// As [`decide`], where two people decided: the request stands beside.
+///
+/// # Errors
+/// As [`decide`].
+pub async fn decide_by_two(
+    connection: &mut PgConnection,
+    owner: impl Into<Owner>,
+    id: ParkedStepId,
+    decision: &Decision<'_>,
+    approval: ApprovalId,
+) -> Result<(), StorageError> {
+    decide(connection, owner, id, decision).await?;
+    let updated =
+        sqlx::query!("UPDATE parked_steps SET approval_id = $2 WHERE id = $1", id.as_uuid(), approval.as_uuid())
+            .execute(connection)
+            .await
+            .during("parked_steps.decide_by_two")?;
+    ensure_rows("parked_steps.decide_by_two", &updated, 1)
+}
+
+/// What the last correction of a step's input was submitted by, if two people corrected it.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn correction(
+    pool: &PgPool,
+    owner: impl Into<Owner>,
+    step: &str,
+) -> Result<Option<SubmissionId>, StorageError> {
+    let id = sqlx::query_scalar!(
+        r#"SELECT (a.proposal ->> 'submission_id')::uuid AS "submission_id!"
+           FROM parked_steps AS p JOIN approvals AS a ON a.id = p.approval_id
+           WHERE p.owner_id = $1 AND p.step = $2 AND p.decision = 'retry_corrected' AND a.state = 'approved'
+           ORDER BY p.occasion DESC LIMIT 1"#,
+        owner.into().as_uuid(),
+        step,
+    )
+    .fetch_optional(pool)
+    .await
+    .during("parked_steps.correction")?;
+    Ok(id.map(SubmissionId::from_uuid))
 }

@@ -5,6 +5,7 @@
 
 mod endings;
 mod fraud_incidents;
+mod governance;
 mod grants;
 mod harness;
 mod layout;

@@ -146,7 +146,8 @@ pub(crate) async fn park<W: Parks>(
     let resolved = ResolveInput { owner, parked_step_id, submission_id, decision, at: now(context) };
     own_write(context, || Parking::resolve_parked_step, || resolved.clone()).await?;
     match decision {
-        ParkedDecision::Retry => Ok(()),
+        // Completed by hand: the next try finds what was recorded. Corrected: it finds the correction.
+        ParkedDecision::Retry | ParkedDecision::CompleteByHand | ParkedDecision::RetryCorrected => Ok(()),
         ParkedDecision::FailAndCompensate => Err(W::failed(step)),
     }
 }

@@ -72,6 +72,10 @@ role_sets! {
     ParkedReaders = [Operations, Compliance, Auditor];
     /// Who sees the endpoints of webhooks and what became of deliveries.
     WebhookReaders = [Operations, Auditor];
+    /// Who sees requests for a second person.
+    ApprovalReaders = [Compliance, Operations, Approver, Auditor];
+    /// Who may come as a second person at all; which of them may decide stands in each request.
+    ApprovalDeciders = [Compliance, Operations, Approver];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
     /// Who reports cases: the lender's systems and compliance itself.

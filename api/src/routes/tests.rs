@@ -1,5 +1,7 @@
 //! The whole router over a real PostgreSQL and a real issuer of tokens; Temporal is not reached, as for every read.
 
+mod approvals;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -176,6 +178,11 @@ async fn a_role_opens_its_own_routes_only(pool: PgPool) {
             ("POST", "/v1/quotes") | ("GET", "/v1/applications") => all,
             ("GET", "/v1/parked-steps") => &["operations", "compliance", "auditor"],
             ("POST", path) if path.starts_with("/v1/parked-steps") => &["operations"],
+            ("GET", path) if path.starts_with("/v1/approvals") => &["compliance", "operations", "approver", "auditor"],
+            ("POST", path) if path.starts_with("/v1/approvals") => &["compliance", "operations", "approver"],
+            ("GET", path) if path.starts_with("/v1/fraud-incidents") => &ROLES[1..],
+            ("POST", "/v1/fraud-incidents") => &["service", "compliance"],
+            ("POST", path) if path.starts_with("/v1/fraud-incidents") => &["compliance"],
             ("GET", "/v1/screening-matches") => &["compliance", "auditor"],
             ("POST", path) if path.starts_with("/v1/screening-matches") => &["compliance"],
             ("GET", path) if path.starts_with("/v1/webhook-endpoints") => &["operations", "auditor"],

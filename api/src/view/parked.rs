@@ -32,8 +32,15 @@ pub(crate) fn expected(step: &ParkedStep) -> Value {
         "method": "POST",
         "path": format!("/v1/parked-steps/{}/decision", step.id),
         "parked_step_id": step.id,
-        "decisions": ParkedDecision::possible_on(&step.step),
+        "decisions": decisions(step, false),
+        "with_second_person": decisions(step, true),
     })
+}
+
+/// What one person may decide alone, or what needs a second one and has a route of its own.
+fn decisions(step: &ParkedStep, two_people: bool) -> Vec<ParkedDecision> {
+    let possible = ParkedDecision::possible_on(&step.step).iter().copied();
+    possible.filter(|decision| decision.needs_two_people() == two_people).collect()
 }
 
 /// Of the steps that wait, the one that staff are told of when the workflow refused an act. A decision that would have
@@ -88,6 +95,7 @@ mod tests {
         let report = step(2, "fetch_credit_report", "bureau", "provider.timed_out");
         let answer = expected(&transfer);
         assert_eq!(answer["decisions"], json!(["retry"]));
+        assert_eq!(answer["with_second_person"], json!(["complete_by_hand"]));
         assert_eq!((&answer["act"], &answer["of"]), (&json!("decide_parked_step"), &json!("operations")));
         assert_eq!(answer["path"], format!("/v1/parked-steps/{}/decision", transfer.id));
         assert_eq!(expected(&report)["decisions"], json!(["retry", "fail_and_compensate"]));

@@ -1,7 +1,8 @@
 //! Relays: what PostgreSQL says must reach Temporal, or the lender's own systems, reaches them, however often a process
 //! dies in between.
-//! Never a fact of an application: they write delivery state only (design invariant 3).
+//! Never a fact of an application: they write delivery state, and that nobody decided in time (design invariant 3).
 
+mod approvals;
 mod cases;
 mod inbox;
 mod starts;
@@ -43,8 +44,9 @@ pub(crate) async fn run(
     let inbox = rounds("inbox", settings.pause, stopped.clone(), || inbox::pass(&pool, &client));
     let events = rounds("events", settings.pause, stopped.clone(), || webhooks::fan_out(&pool));
     let replays = rounds("replays", settings.pause, stopped.clone(), || webhooks::replay(&pool));
+    let approvals = rounds("approvals", settings.pause, stopped.clone(), || approvals::pass(&pool, &client, &settings));
     let webhooks = webhooks::send(Arc::new(sender), settings.pause, stopped);
-    tokio::join!(starts, cases, inbox, events, replays, webhooks);
+    tokio::join!(starts, cases, inbox, approvals, events, replays, webhooks);
 }
 
 /// One round after the other: at once after a full one, after a pause when there was less to do, after a longer one

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{Owner, ParkedStepId, SubmissionId};
+use nesie_domain::ids::{ApplicationId, Owner, ParkedStepId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -42,16 +42,56 @@ pub enum ParkedDecision {
     Retry,
     /// End the application; what was reserved is released.
     FailAndCompensate,
+    /// The step's effect was proved by two people: it is recorded, and not tried again.
+    CompleteByHand,
+    /// Try the step again with input that two people corrected.
+    RetryCorrected,
 }
 
 impl ParkedDecision {
     /// The decisions that are possible on a parked step. Once a transfer may have been sent, only the provider can say
-    /// that no money moved, so such a step can not be given up (docs/decisions/0008); nor can a step of a case, since the
-    /// law's duties stay whatever fails.
+    /// that no money moved, so such a step can not be given up (docs/decisions/0008), but what he says can be brought in
+    /// by two people (docs/decisions/0021). A step of a case can only be retried, since the law's duties stay whatever
+    /// fails.
     #[must_use]
     pub fn possible_on(step: &str) -> &'static [Self] {
-        if STEPS_TO_GIVE_UP.contains(&step) { &[Self::Retry, Self::FailAndCompensate] } else { &[Self::Retry] }
+        match step {
+            "transfer_money" | "record_loan" => &[Self::Retry, Self::CompleteByHand],
+            "notify_client" => &[Self::Retry, Self::FailAndCompensate, Self::CompleteByHand, Self::RetryCorrected],
+            step if STEPS_TO_GIVE_UP.contains(&step) => &[Self::Retry, Self::FailAndCompensate],
+            _ => &[Self::Retry],
+        }
     }
+
+    /// Whether the decision is one that one person may not take alone.
+    #[must_use]
+    pub fn needs_two_people(self) -> bool {
+        matches!(self, Self::CompleteByHand | Self::RetryCorrected)
+    }
+
+    /// The stable name, as in JSON and in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::FailAndCompensate => "fail_and_compensate",
+            Self::CompleteByHand => "complete_by_hand",
+            Self::RetryCorrected => "retry_corrected",
+        }
+    }
+}
+
+/// What two people are asked to decide on a parked step of an application: the proposal of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The parked step.
+    pub parked_step_id: ParkedStepId,
+    /// Where proof or correction stand, and who gave them.
+    pub submission_id: SubmissionId,
+    /// What is to be decided.
+    pub decision: ParkedDecision,
 }
 
 /// The steps of an application that operations may give up.
@@ -114,16 +154,17 @@ mod tests {
     use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement};
 
     #[test]
-    fn a_step_whose_money_may_have_moved_can_only_be_retried() {
+    fn a_step_whose_money_may_have_moved_can_not_be_given_up() {
+        use ParkedDecision::{CompleteByHand, FailAndCompensate, Retry, RetryCorrected};
         // By the activities' own names: a renamed step must not slip out of the rule.
-        for step in [
-            Disbursement::transfer_money.name(),
-            Disbursement::record_loan.name(),
-            Cases::watch_duties.name(),
-            "a step that nobody thought of",
-        ] {
-            assert_eq!(ParkedDecision::possible_on(step), [ParkedDecision::Retry], "{step}");
+        for step in [Cases::watch_duties.name(), "a step that nobody thought of"] {
+            assert_eq!(ParkedDecision::possible_on(step), [Retry], "{step}");
         }
+        for step in [Disbursement::transfer_money.name(), Disbursement::record_loan.name()] {
+            assert_eq!(ParkedDecision::possible_on(step), [Retry, CompleteByHand], "{step}");
+        }
+        let notice = ParkedDecision::possible_on(Closing::notify_client.name());
+        assert_eq!(notice, [Retry, FailAndCompensate, CompleteByHand, RetryCorrected]);
         let to_give_up = [
             Assessment::screen_client.name(),
             Assessment::record_screening_decision.name(),

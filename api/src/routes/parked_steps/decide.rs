@@ -2,17 +2,21 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use nesie_domain::ids::{Owner, ParkedStepId};
+use nesie_domain::act::ActKind;
+use nesie_domain::ids::{CaseId, Owner, ParkedStepId};
 use nesie_storage::bodies::Decision;
 use nesie_storage::views::open_work;
+use nesie_workflows::case::CaseWhat;
 use nesie_workflows::contract::ParkedDecision;
 use nesie_workflows::origination::What;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::acts::{self, ActAccepted, Opened};
 use crate::app::App;
-use crate::auth::{Allowed, OperationsOnly};
+use crate::auth::{Allowed, Caller, OperationsOnly};
+use crate::cases::{self, ActOnCase};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
@@ -43,13 +47,41 @@ pub(crate) async fn decide(
 ) -> Result<Response, Problem> {
     let step = open_work::parked_step(&app.pool, id).await?.ok_or(Problem::NotFound)?;
     let route = format!("POST /v1/parked-steps/{id}/decision");
-    let Owner::Application(application_id) = step.owner else { return Err(Problem::NotFound) };
+    let application_id = match step.owner {
+        Owner::Application(id) => id,
+        Owner::Case(case_id) => return decide_on_case(&app, &allowed.caller, &key, route, id, case_id, &body).await,
+    };
     let act = match acts::open_for_staff(&app, &allowed.caller, &key, route, application_id, &body).await? {
         Opened::Answered(response) => return Ok(response),
         Opened::Pending(act) => act,
     };
     let (decision, submission) = read(&body)?;
     act.send(What::DecideParkedStep { parked_step_id: id, decision }, &submission, &submission.reason).await
+}
+
+/// The same for a step of a case: its workflow answers, and only a retry is possible there.
+async fn decide_on_case(
+    app: &App,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    route: String,
+    parked_step_id: ParkedStepId,
+    case_id: CaseId,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let case = nesie_storage::cases::get(&app.pool, case_id).await?.ok_or(Problem::NotFound)?;
+    let pending = match cases::open(app, caller, key, route, body).await? {
+        cases::Opened::Answered(response) => return Ok(response),
+        cases::Opened::Pending(pending) => pending,
+    };
+    let (decision, submission) = read(body)?;
+    let act = ActOnCase {
+        act: ActKind::DecideParkedStep.as_str(),
+        body: json!(submission),
+        reason: submission.reason.clone(),
+        documents: Vec::new(),
+    };
+    pending.act_as(&case, act, CaseWhat::DecideParkedStep { parked_step_id, decision }).await
 }
 
 fn read(body: &[u8]) -> Result<(ParkedDecision, Decision), Problem> {
