@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use keys::Keys;
 pub(crate) use roles::{
-    Anybody, ComplianceOnly, MatchReaders, OperationsOnly, ParkedReaders, Role, RoleSet, ServiceOnly,
+    Anybody, ComplianceOnly, DutyReaders, MatchReaders, OperationsOnly, ParkedReaders, Role, RoleSet, ServiceOnly,
 };
 
 use crate::app::App;

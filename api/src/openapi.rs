@@ -24,6 +24,8 @@ const PROBLEM: &str = "application/problem+json";
         (name = "applications", description = "Заявки: для систем кредитора, от имени клиента"),
         (name = "operations", description = "Остановленные шаги: для сотрудников"),
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
+        (name = "calendar", description = "Производственный календарь: счёт рабочих дней и версии"),
+        (name = "duties", description = "Сроки по Правилам и их исполнение"),
         (name = "quotes", description = "Расчёты условий"),
         (name = "service", description = "Состояние сервиса и уведомления провайдеров")
     )

@@ -1,7 +1,9 @@
 //! Every route of the API, put together: documented ones, the document itself, its page, fallbacks, limits.
 
 mod applications;
+mod calendar;
 mod callbacks;
+mod duties;
 mod health;
 mod page;
 mod parked_steps;
@@ -48,6 +50,8 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(applications::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
+        .merge(calendar::routes())
+        .merge(duties::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

@@ -70,6 +70,8 @@ role_sets! {
     OperationsOnly = [Operations];
     /// Who sees parked steps.
     ParkedReaders = [Operations, Compliance, Auditor];
+    /// Who sees the terms that the law sets, and how each is kept.
+    DutyReaders = [Compliance, Operations, Approver, Auditor];
     /// Who sees likely matches with AML lists.
     MatchReaders = [Compliance, Auditor];
 }

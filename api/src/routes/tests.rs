@@ -26,25 +26,25 @@ const KEY_Y: &str = "jfaF8IcK89Y9V_H-XQ1jXSTF0vTtz3m8xKPZwHKnWL4";
 const ISSUER: &str = "http://issuer.test";
 const ROLES: [&str; 5] = ["service", "compliance", "operations", "approver", "auditor"];
 
-struct Api {
+pub(super) struct Api {
     router: Router,
-    pool: PgPool,
+    pub(super) pool: PgPool,
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
-    body: Value,
+    pub(super) body: Value,
 }
 
 impl Answer {
-    fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 }
 
 impl Api {
-    async fn start(pool: PgPool) -> Self {
+    pub(super) async fn start(pool: PgPool) -> Self {
         nesie_storage::migrate::migrate_with(&pool).await.expect("limits are seeded");
         let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "use": "sig", "x": KEY_X, "y": KEY_Y}]});
         let issuer = Router::new().route("/jwks.json", axum::routing::get(move || async move { axum::Json(jwks) }));
@@ -69,12 +69,12 @@ impl Api {
         Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
     }
 
-    async fn get(&self, token: &str, path: &str) -> Answer {
+    pub(super) async fn get(&self, token: &str, path: &str) -> Answer {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).expect("a request")).await
     }
 
-    async fn post(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
+    pub(super) async fn post(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
         let request = Request::post(path)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
@@ -82,12 +82,12 @@ impl Api {
         self.send(request.body(Body::from(body.to_string())).expect("a request")).await
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub(super) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.expect("counted")
     }
 }
 
-fn token(subject: &str, roles: &[&str]) -> String {
+pub(super) fn token(subject: &str, roles: &[&str]) -> String {
     token_with(&json!({"iss": ISSUER, "aud": "nesie", "sub": subject, "roles": roles, "exp": 4_000_000_000_u64}))
 }
 
@@ -177,6 +177,7 @@ async fn a_role_opens_its_own_routes_only(pool: PgPool) {
             ("POST", path) if path.starts_with("/v1/parked-steps") => &["operations"],
             ("GET", "/v1/screening-matches") => &["compliance", "auditor"],
             ("POST", path) if path.starts_with("/v1/screening-matches") => &["compliance"],
+            ("GET", path) if path.starts_with("/v1/duties") => &["compliance", "operations", "approver", "auditor"],
             ("GET", _) => all,
             _ => &["service"],
         };
