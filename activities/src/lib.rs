@@ -18,15 +18,18 @@ mod offer;
 mod parking;
 mod payment;
 pub mod providers;
+mod publication;
 mod record;
 mod renewed_consent;
 mod screening;
 mod signature;
 mod signing;
 mod subject;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod wake;
 mod world;
 
 pub use world::World;

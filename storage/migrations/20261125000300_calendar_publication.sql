@@ -19,7 +19,7 @@ CREATE TABLE calendar_changes (
     woken_at     timestamptz,
     PRIMARY KEY (version, duty_id)
 );
-CREATE INDEX calendar_changes_to_wake ON calendar_changes (version, earlier DESC, duty_id) WHERE woken_at IS NULL;
+CREATE INDEX calendar_changes_to_wake ON calendar_changes (version, case_id) WHERE woken_at IS NULL;
 CREATE INDEX calendar_changes_page ON calendar_changes (version, recorded_at, duty_id);
 
 -- The calendar's data ends soon: told once a version and threshold.

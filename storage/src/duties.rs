@@ -430,32 +430,43 @@ pub async fn generations(
     .collect()
 }
 
-/// Open duties of every case that were not counted by this version of the calendar, by id, locked: what a publication
-/// works through. One that is met meanwhile is not among them.
+/// Open duties of every case that were not counted by this version of the calendar, by id: what a publication works
+/// through.
 ///
 /// # Errors
-/// As [`get`].
-pub async fn open_of_other_versions(
-    connection: &mut PgConnection,
+/// [`StorageError::Driver`].
+pub async fn open_ids_of_other_versions(
+    pool: &PgPool,
     version: &str,
     after: Option<DutyId>,
     limit: i64,
-) -> Result<Vec<Duty>, StorageError> {
-    sqlx::query_as!(
-        Row,
-        "SELECT * FROM duties
-         WHERE state = 'open' AND calendar_version <> $1 AND ($2::uuid IS NULL OR id > $2)
-         ORDER BY id LIMIT $3 FOR UPDATE",
+) -> Result<Vec<DutyId>, StorageError> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM duties WHERE state = 'open' AND calendar_version <> $1 AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id LIMIT $3",
         version,
         after.map(|id| id.as_uuid()),
         limit,
     )
-    .fetch_all(connection)
+    .fetch_all(pool)
     .await
-    .during("duties.open_of_other_versions")?
-    .into_iter()
-    .map(Row::read)
-    .collect()
+    .during("duties.open_ids_of_other_versions")?;
+    Ok(ids.into_iter().map(DutyId::from_uuid).collect())
+}
+
+/// Those of these duties that are open, locked; one that was met meanwhile is not among them.
+///
+/// # Errors
+/// As [`get`].
+pub async fn lock_open(connection: &mut PgConnection, ids: &[DutyId]) -> Result<Vec<Duty>, StorageError> {
+    let ids: Vec<Uuid> = ids.iter().map(DutyId::as_uuid).collect();
+    sqlx::query_as!(Row, "SELECT * FROM duties WHERE id = ANY($1) AND state = 'open' ORDER BY id FOR UPDATE", &ids)
+        .fetch_all(connection)
+        .await
+        .during("duties.lock_open")?
+        .into_iter()
+        .map(Row::read)
+        .collect()
 }
 
 /// Which duties to list; `None` does not restrict.

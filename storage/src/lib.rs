@@ -22,10 +22,12 @@ pub mod notices;
 pub mod parked;
 pub mod policy;
 pub mod pool;
+pub mod publication;
 pub mod recorded;
 pub mod screening;
 pub mod statistics;
 pub mod submissions;
+pub mod sweeps;
 pub mod timeline;
 pub mod views;
 

@@ -58,3 +58,87 @@ async fn versions_are_shown_with_their_days(pool: PgPool) {
     assert_eq!(one.body["days"][0]["kind"], "public_holiday");
     assert_eq!(api.get(&auditor, "/v1/calendar/versions/none").await.status, StatusCode::NOT_FOUND);
 }
+
+/// The version in force as a proposal of another name.
+async fn proposal(api: &Api) -> Value {
+    let one = api.get(&token("c", &["compliance"]), "/v1/calendar/versions/kz-2026-11-22").await.body;
+    json!({
+        "version": "kz-2", "first_day": "2020-01-01", "last_day": "2028-12-31", "source": "приказ Министра труда",
+        "days": one["days"], "reason": "перенос опубликован",
+    })
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_proposed_version_waits_for_a_second_person_and_publishes_nothing(pool: PgPool) {
+    let api = Api::start(pool).await;
+    let compliance = token("maker", &["compliance"]);
+    let mut body = proposal(&api).await;
+    let day = |on: &str, estimated| json!({"on": on, "kind": "transferred_day_off", "name": "Выходной", "source": "приказ", "estimated": estimated});
+    let days = body["days"].as_array_mut().expect("days");
+    days.retain(|day| day["on"] != "2027-12-16");
+    days.push(day("2026-11-23", false));
+    days.iter_mut().filter(|day| day["on"] == "2027-05-16").for_each(|day| day["estimated"] = json!(false));
+    let path = "/v1/calendar/versions";
+    let answer = api.post(&compliance, path, "k-1", &body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+    let difference = &answer.body["difference"];
+    assert_eq!(difference["added"][0]["on"], "2026-11-23");
+    assert_eq!(difference["removed"][0]["on"], "2027-12-16");
+    assert_eq!(
+        (&difference["changed"][0]["before"]["estimated"], &difference["changed"][0]["after"]["estimated"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        difference["span"],
+        json!({"before": ["2020-01-01", "2027-12-31"], "after": ["2020-01-01", "2028-12-31"]})
+    );
+    assert_eq!(api.post(&compliance, path, "k-1", &body).await.body, answer.body, "the same key, the same answer");
+    assert_eq!(api.count("SELECT count(*) FROM approvals WHERE kind = 'publish_calendar' AND state = 'pending' AND maker = 'http://issuer.test|maker'").await, 1);
+    assert_eq!(api.count("SELECT count(*) FROM audit WHERE action = 'propose_calendar_version' AND object = 'calendar/kz-2' AND reason = 'перенос опубликован'").await, 1);
+    assert_eq!(api.count("SELECT count(*) FROM calendar_versions").await, 1, "nothing is published");
+    let changes = api.get(&compliance, "/v1/calendar/versions/kz-2026-11-22/changes").await;
+    assert_eq!(changes.body, json!({"items": [], "next": null}));
+    assert_eq!(api.get(&compliance, "/v1/calendar/versions/kz-2/changes").await.status, StatusCode::NOT_FOUND);
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_version_that_makes_no_sense_is_refused_by_field_and_stores_nothing(pool: PgPool) {
+    let api = Api::start(pool).await;
+    let compliance = token("maker", &["compliance"]);
+    let good = proposal(&api).await;
+    let count = good["days"].as_array().map(Vec::len).expect("days");
+    let with = |pointer: &str, value: Value| {
+        let mut body = good.clone();
+        *body.pointer_mut(pointer).expect("a field") = value;
+        body
+    };
+    let and_day = |on: &str, kind: &str| {
+        let mut body = good.clone();
+        let day = json!({"on": on, "kind": kind, "name": "День", "source": "приказ", "estimated": false});
+        body["days"].as_array_mut().expect("days").push(day);
+        body
+    };
+    let last = format!("/days/{count}/on");
+    let cases = [
+        (with("/version", json!("KZ 2")), "/version".to_owned(), "calendar.version"),
+        (with("/version", json!("kz-2026-11-22")), "/version".to_owned(), "calendar.version_taken"),
+        (with("/last_day", json!("2026-12-31")), "/last_day".to_owned(), "calendar.span_shortened"),
+        (with("/first_day", json!("2020-01-02")), "/first_day".to_owned(), "calendar.span_shortened"),
+        (with("/reason", json!(" ")), "/reason".to_owned(), "reason.length"),
+        (with("/source", json!("")), "/source".to_owned(), "text.length"),
+        (with("/days/0/source", json!("")), "/days/0/source".to_owned(), "text.length"),
+        (with("/days/0/kind", json!("day")), "/days/0/kind".to_owned(), "day_kind.unknown"),
+        (and_day("2026-11-23", "worked_weekend"), last.clone(), "calendar.day_of_week"),
+        (and_day("2020-01-01", "public_holiday"), last.clone(), "calendar.day_twice"),
+        (and_day("2029-01-01", "public_holiday"), last, "calendar.day_outside"),
+    ];
+    for (index, (body, pointer, code)) in cases.iter().enumerate() {
+        let answer = api.post(&compliance, "/v1/calendar/versions", &format!("k-{index}"), body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{code}: {}", answer.body);
+        let error = &answer.body["errors"][0];
+        assert_eq!((error["pointer"].as_str(), error["code"].as_str()), (Some(pointer.as_str()), Some(*code)));
+    }
+    assert_eq!(api.count("SELECT count(*) FROM approvals").await, 0);
+    let operations = api.post(&token("o", &["operations"]), "/v1/calendar/versions", "k", &good).await;
+    assert_eq!(operations.status, StatusCode::FORBIDDEN);
+}
