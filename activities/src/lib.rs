@@ -19,6 +19,7 @@ mod offer;
 mod parking;
 mod payment;
 pub mod providers;
+mod publication;
 mod record;
 mod remedy;
 mod renewed_consent;
@@ -26,9 +27,11 @@ mod screening;
 mod signature;
 mod signing;
 mod subject;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod wake;
 mod world;
 
 pub use world::World;

@@ -6,6 +6,7 @@ mod idempotence;
 mod journey;
 mod last_checks;
 mod money;
+mod publication;
 mod refusals;
 mod remedies;
 mod scene;

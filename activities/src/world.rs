@@ -12,9 +12,11 @@ use nesie_domain::case::CaseStage;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 use nesie_workflows::contract::{
-    ActInput, CaseActs, CaseActsDone, CaseEnd, CaseStep, CloseInput, CreditVerdict, Informed, ListsRefreshed,
-    ParkInput, ResolveInput, Screening, StepInput, Transfer, Verdict, Wake,
+    ActInput, CaseActs, CaseActsDone, CaseEnd, CaseStep, CloseInput, CreditVerdict, DutySweepDone, Informed,
+    ListsRefreshed, ParkInput, Publication, PublicationStep, RecomputePage, RecomputedPage, ResolveInput, Screening,
+    StepInput, SweepPage, SweptPage, Transfer, Verdict, Wake, WakeChanged,
 };
+use temporalio_client::Client;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
@@ -23,7 +25,7 @@ use crate::lists::PreparedLists;
 use crate::providers::Providers;
 use crate::{
     agreement, case, closing, contract, credit, disbursement_method, duties, fraud, identification, lists, loan, offer,
-    parking, payment, renewed_consent, screening, signature, transfer,
+    parking, payment, publication, renewed_consent, screening, signature, sweep, transfer,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -39,6 +41,8 @@ pub struct World {
     pub callback_url: Option<String>,
     /// The build that decides, stored with every decision (design invariant 12).
     pub build: &'static str,
+    /// What wakes and asks the workflows of other cases; `None` where none run, as in tests of steps.
+    pub(crate) temporal: Option<Client>,
     pub(crate) prepared_lists: PreparedLists,
 }
 
@@ -52,7 +56,14 @@ impl World {
         callback_url: Option<String>,
         build: &'static str,
     ) -> Self {
-        Self { pool, providers, protection, callback_url, build, prepared_lists: PreparedLists::default() }
+        let prepared_lists = PreparedLists::default();
+        Self { pool, providers, protection, callback_url, build, temporal: None, prepared_lists }
+    }
+
+    /// The same world, which can reach workflows.
+    #[must_use]
+    pub fn with_temporal(self, client: Client) -> Self {
+        Self { temporal: Some(client), ..self }
     }
 }
 
@@ -313,5 +324,55 @@ impl World {
         input: CaseActs,
     ) -> Result<CaseActsDone, ActivityError> {
         alive(&context, fraud::record_fraud_acts(&self, input)).await
+    }
+
+    /// The step `publish_calendar_version`, as `contract::PublishCalendarVersion` declares it.
+    #[activity(definition = nesie_workflows::contract::PublishCalendarVersion)]
+    pub async fn publish_calendar_version(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: PublicationStep,
+    ) -> Result<Publication, ActivityError> {
+        alive(&context, publication::publish_calendar_version(&self, input)).await
+    }
+
+    /// The step `recompute_duties`, as `contract::RecomputeDuties` declares it.
+    #[activity(definition = nesie_workflows::contract::RecomputeDuties)]
+    pub async fn recompute_duties(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: RecomputePage,
+    ) -> Result<RecomputedPage, ActivityError> {
+        alive(&context, publication::recompute_duties(&self, input)).await
+    }
+
+    /// The step `wake_changed_cases`, as `contract::WakeChangedCases` declares it.
+    #[activity(definition = nesie_workflows::contract::WakeChangedCases)]
+    pub async fn wake_changed_cases(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: WakeChanged,
+    ) -> Result<u32, ActivityError> {
+        alive(&context, publication::wake_changed_cases(&self, input)).await
+    }
+
+    /// The step `sweep_duties`, as `contract::SweepDuties` declares it.
+    #[activity(definition = nesie_workflows::contract::SweepDuties)]
+    pub async fn sweep_duties(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: SweepPage,
+    ) -> Result<SweptPage, ActivityError> {
+        alive(&context, sweep::sweep_duties(&self, input)).await
+    }
+
+    /// The step `record_duty_sweep`, as `contract::RecordDutySweep` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordDutySweep)]
+    pub async fn record_duty_sweep(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: DutySweepDone,
+    ) -> Result<(), ActivityError> {
+        alive(&context, sweep::record_duty_sweep(&self, input)).await
     }
 }

@@ -27,6 +27,8 @@ const PROBLEM: &str = "application/problem+json";
         (name = "compliance", description = "Вероятные совпадения с перечнями: для комплаенс-контроля"),
         (name = "cases", description = "Дела по пунктам 4, 5, 13 и 36 Правил и сроки по ним"),
         (name = "webhooks", description = "Уведомления о событиях: адреса, секреты, доставка, повторная отправка"),
+        (name = "calendar", description = "Производственный календарь: счёт рабочих дней и версии"),
+        (name = "duties", description = "Сроки по Правилам и их исполнение"),
         (name = "quotes", description = "Расчёты условий"),
         (name = "service", description = "Состояние сервиса и уведомления провайдеров")
     )

@@ -247,12 +247,17 @@ impl Fields {
     }
 
     fn read_date(&mut self, pointer: &str, text: &str) -> Option<NaiveDate> {
-        let date = if is_date_form(text) { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
+        let date = query_date(text);
         if date.is_none() {
             self.refuse(pointer, "date.format", "Дата записывается как ГГГГ-ММ-ДД");
         }
         date
     }
+}
+
+/// A date of the form 0000-00-00.
+pub(crate) fn query_date(text: &str) -> Option<NaiveDate> {
+    if is_date_form(text) { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None }
 }
 
 /// Whether a text has the form 0000-00-00; the parser alone would take signs, blanks and shorter parts as well.

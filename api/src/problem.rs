@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use nesie_domain::calendar::OutsideCalendar;
 use nesie_storage::StorageError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub(crate) struct ProblemDocument {
     pub(crate) request_id: String,
     /// The fields that are not as they must be.
     pub(crate) errors: Option<Vec<FieldError>>,
-    /// What is expected instead, where an act came at the wrong stage.
+    /// What is expected instead: where an act came at the wrong stage, or a term leaves the calendar.
     pub(crate) expected: Option<Value>,
     /// Why a case refused an act: `code` and `detail`.
     pub(crate) refusal: Option<Value>,
@@ -72,6 +73,8 @@ pub(crate) enum Problem {
     IdempotencyKeyReused,
     /// Fields are not as they must be.
     Invalid(Vec<FieldError>),
+    /// The count leaves the days that the calendar knows.
+    OutsideCalendar(OutsideCalendar),
     /// The act is not expected now; this is.
     ActNotExpected(Value),
     /// Who asked for a second person can not be that person.
@@ -166,6 +169,12 @@ impl Problem {
                 "Запрос содержит ошибки",
                 "Исправьте перечисленные поля и повторите запрос.",
             ),
+            Self::OutsideCalendar(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "outside_calendar",
+                "Срок выходит за пределы календаря",
+                "Производственный календарь загружен не на все дни срока. Загруженные дни указаны в поле expected.",
+            ),
             Self::ActNotExpected(_) => (
                 StatusCode::CONFLICT,
                 "act_not_expected",
@@ -243,6 +252,9 @@ impl Problem {
             Self::Invalid(errors) => body["errors"] = json!(errors),
             Self::ActNotExpected(expected) => body["expected"] = expected.clone(),
             Self::ActRefused { code, detail } => body["refusal"] = json!({ "code": code, "detail": detail }),
+            Self::OutsideCalendar(known) => {
+                body["expected"] = json!({ "first_day": known.first, "last_day": known.last });
+            }
             _ => {}
         }
         body
@@ -274,6 +286,12 @@ impl IntoResponse for Problem {
     }
 }
 
+impl From<OutsideCalendar> for Problem {
+    fn from(outside: OutsideCalendar) -> Self {
+        Self::OutsideCalendar(outside)
+    }
+}
+
 impl From<StorageError> for Problem {
     /// Logged here, once: nobody above sees more of it than a problem.
     fn from(error: StorageError) -> Self {
@@ -290,6 +308,8 @@ pub(crate) fn internal(error: &(dyn std::error::Error + 'static), what: &'static
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     #[test]
@@ -306,6 +326,11 @@ mod tests {
             (Problem::IdempotencyKeyRequired, 400, "idempotency_key_required"),
             (Problem::IdempotencyKeyReused, 422, "idempotency_key_reused"),
             (Problem::Invalid(Vec::new()), 422, "invalid_request"),
+            (
+                Problem::OutsideCalendar(OutsideCalendar { first: NaiveDate::MIN, last: NaiveDate::MIN }),
+                422,
+                "outside_calendar",
+            ),
             (Problem::ActNotExpected(Value::Null), 409, "act_not_expected"),
             (Problem::SamePerson, 403, "same_person"),
             (Problem::ApprovalNotPending, 409, "approval_not_pending"),

@@ -2,8 +2,10 @@
 
 mod applications;
 mod approvals;
+mod calendar;
 mod callbacks;
 mod cases;
+mod duties;
 mod fraud_incidents;
 mod health;
 mod page;
@@ -56,6 +58,8 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(screening_matches::routes())
         .merge(fraud_incidents::routes())
         .merge(webhooks::routes())
+        .merge(calendar::routes())
+        .merge(duties::routes())
         .routes(routes!(quotes::quote))
         .routes(routes!(callbacks::payment))
         .routes(routes!(health::alive))

@@ -34,6 +34,9 @@ impl From<Expected> for ExpectedNow {
     }
 }
 
+/// An instant by Almaty's clocks, beside the same in UTC.
+pub(crate) use nesie_domain::calendar::almaty_text as almaty;
+
 /// Links of an application.
 pub(crate) fn links(id: ApplicationId) -> Value {
     let own = format!("/v1/applications/{id}");

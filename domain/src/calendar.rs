@@ -283,6 +283,12 @@ pub fn local_date(at: DateTime<Utc>) -> NaiveDate {
     at.with_timezone(&Almaty).date_naive()
 }
 
+/// An instant as Almaty's clocks show it, with their distance from UTC: `2026-11-26T00:00:00+05:00`.
+#[must_use]
+pub fn almaty_text(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Almaty).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+}
+
 /// A time of Almaty's clocks as an instant; `None` at the edge of what dates can say.
 #[must_use]
 pub fn almaty_instant(on: NaiveDate, at: NaiveTime) -> Option<DateTime<Utc>> {

@@ -42,8 +42,12 @@ pub struct VersionLine {
     pub source: String,
     /// Who proposed it, or `shipped`.
     pub published_by: String,
+    /// The request by which two people published it; `None` for one that was shipped.
+    pub approval_id: Option<uuid::Uuid>,
     /// When.
     pub published_at: DateTime<Utc>,
+    /// Whether it is the one that is in force.
+    pub current: bool,
 }
 
 /// Publishes a version: from now on it is the current one. `false` where it was published before.
@@ -153,8 +157,9 @@ pub async fn by_version(pool: &PgPool, version: &str) -> Result<Option<WorkingCa
 pub async fn versions(pool: &PgPool) -> Result<Vec<VersionLine>, StorageError> {
     sqlx::query_as!(
         VersionLine,
-        "SELECT version, first_day, last_day, source, published_by, published_at FROM calendar_versions
-         ORDER BY sequence DESC",
+        r#"SELECT version, first_day, last_day, source, published_by, approval_id, published_at
+                , sequence = (SELECT max(sequence) FROM calendar_versions) AS "current!"
+           FROM calendar_versions ORDER BY sequence DESC"#,
     )
     .fetch_all(pool)
     .await

@@ -167,7 +167,7 @@ pub async fn open(connection: &mut PgConnection, new: &NewDuty<'_>) -> Result<()
     ensure_rows("duties.open", &written, 1)
 }
 
-/// Ends an open duty as met, in time or late by its own due instant. Returns which, or `None` where it is not open.
+/// Ends an open duty as met, in time or late by its own due instant, which is the first one after the term (A23). Returns which, or `None` where it is not open.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
@@ -179,7 +179,7 @@ pub async fn meet(
     at: DateTime<Utc>,
 ) -> Result<Option<DutyState>, StorageError> {
     let state = sqlx::query_scalar!(
-        "UPDATE duties SET state = CASE WHEN due_at < $4 THEN 'met_late' ELSE 'met' END
+        "UPDATE duties SET state = CASE WHEN due_at <= $4 THEN 'met_late' ELSE 'met' END
             , ended_at = $4, ended_by = $2, evidence = $3
          WHERE id = $1 AND state = 'open' RETURNING state",
         id.as_uuid(),
@@ -385,6 +385,88 @@ pub async fn rungs_of_case(
         (DutyId::from_uuid(row.duty_id), PlannedRung { rung: row.rung, at: row.planned_at }, row.claimed_at)
     });
     Ok(read.collect())
+}
+
+/// The rungs of one duty that were claimed, in the order in which they were planned, with the instant of each claim.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn rungs_of(
+    executor: impl PgExecutor<'_>,
+    id: DutyId,
+) -> Result<Vec<(PlannedRung, DateTime<Utc>)>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT rung, planned_at, claimed_at FROM duty_rungs WHERE duty_id = $1 ORDER BY planned_at, rung",
+        id.as_uuid(),
+    )
+    .fetch_all(executor)
+    .await
+    .during("duty_rungs.of")?;
+    Ok(rows.into_iter().map(|row| (PlannedRung { rung: row.rung, at: row.planned_at }, row.claimed_at)).collect())
+}
+
+/// Every generation of the duty of a kind and subject, the first one first.
+///
+/// # Errors
+/// As [`get`].
+pub async fn generations(
+    executor: impl PgExecutor<'_>,
+    case_id: CaseId,
+    kind: DutyKind,
+    subject: &str,
+) -> Result<Vec<Duty>, StorageError> {
+    sqlx::query_as!(
+        Row,
+        "SELECT * FROM duties WHERE case_id = $1 AND kind = $2 AND subject = $3 ORDER BY generation",
+        case_id.as_uuid(),
+        kind.as_str(),
+        subject,
+    )
+    .fetch_all(executor)
+    .await
+    .during("duties.generations")?
+    .into_iter()
+    .map(Row::read)
+    .collect()
+}
+
+/// Open duties of every case that were not counted by this version of the calendar, by id: what a publication works
+/// through.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn open_ids_of_other_versions(
+    pool: &PgPool,
+    version: &str,
+    after: Option<DutyId>,
+    limit: i64,
+) -> Result<Vec<DutyId>, StorageError> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM duties WHERE state = 'open' AND calendar_version <> $1 AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id LIMIT $3",
+        version,
+        after.map(|id| id.as_uuid()),
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+    .during("duties.open_ids_of_other_versions")?;
+    Ok(ids.into_iter().map(DutyId::from_uuid).collect())
+}
+
+/// Those of these duties that are open, locked; one that was met meanwhile is not among them.
+///
+/// # Errors
+/// As [`get`].
+pub async fn lock_open(connection: &mut PgConnection, ids: &[DutyId]) -> Result<Vec<Duty>, StorageError> {
+    let ids: Vec<Uuid> = ids.iter().map(DutyId::as_uuid).collect();
+    sqlx::query_as!(Row, "SELECT * FROM duties WHERE id = ANY($1) AND state = 'open' ORDER BY id FOR UPDATE", &ids)
+        .fetch_all(connection)
+        .await
+        .during("duties.lock_open")?
+        .into_iter()
+        .map(Row::read)
+        .collect()
 }
 
 /// Which duties to list; `None` does not restrict.

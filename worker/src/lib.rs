@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use nesie_activities::World;
 use nesie_platform::BUILD;
 use nesie_workflows::aml_refresh::AmlRefresh;
+use nesie_workflows::calendar_publication::CalendarPublication;
+use nesie_workflows::duty_sweep::DutySweep;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
 use temporalio_client::Client;
@@ -35,7 +37,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
         .context("the database can not be reached")?;
     nesie_storage::migrate::check_schema(&pool).await.context("the schema is not the one of this build")?;
     let client = nesie_platform::temporal::connect("nesie-worker").await?;
-    let world = settings.world(pool.clone())?;
+    let world = settings.world(pool.clone())?.with_temporal(client.clone());
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let options = options(&settings, world)?;
     let sender = settings.webhooks.sender(pool.clone(), settings.protection.protection()?)?;
@@ -84,6 +86,8 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<LoanOrigination>()?
         .register_workflow::<AmlRefresh>()?
         .register_workflow::<FraudIncident>()?
+        .register_workflow::<CalendarPublication>()?
+        .register_workflow::<DutySweep>()?
         .build())
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nesie_workflows::aml_refresh::SCHEDULE_ID;
+use nesie_workflows::{aml_refresh, duty_sweep};
 use temporalio_client::schedules::{
     CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleIntervalSpec, ScheduleOverlapPolicy, ScheduleSpec,
 };
@@ -12,14 +12,25 @@ use temporalio_client::tonic::Code;
 
 use crate::{Settings, Temporal};
 
-/// Creates the refresh of the AML lists, the first at once, where it does not exist yet.
+/// Creates what does not exist yet, each with its first run at once: the refresh of the AML lists, the sweep over duties.
 pub(crate) async fn ensure(client: &Temporal, settings: &Settings) -> anyhow::Result<()> {
+    create(client, settings, aml_refresh::SCHEDULE_ID, "AmlRefresh", settings.aml_refresh_minutes).await?;
+    create(client, settings, duty_sweep::SCHEDULE_ID, "DutySweep", settings.duty_sweep_minutes).await
+}
+
+async fn create(
+    client: &Temporal,
+    settings: &Settings,
+    stem: &'static str,
+    workflow_type: &str,
+    minutes: u64,
+) -> anyhow::Result<()> {
     // One a task queue: stacks of tests share a server, and what a schedule starts is named by it and the second.
-    let id = format!("{SCHEDULE_ID}/{}", settings.task_queue.task_queue);
-    let interval = ScheduleIntervalSpec::from(Duration::from_secs(settings.aml_refresh_minutes.max(1) * 60));
+    let id = format!("{stem}/{}", settings.task_queue.task_queue);
+    let interval = ScheduleIntervalSpec::from(Duration::from_secs(minutes.max(1) * 60));
     let options = CreateScheduleOptions::builder()
         .action(ScheduleAction::StartWorkflow {
-            workflow_type: "AmlRefresh".to_string(),
+            workflow_type: workflow_type.to_string(),
             task_queue: settings.task_queue.task_queue.clone(),
             workflow_id: id.clone(),
             input: None,
@@ -31,6 +42,6 @@ pub(crate) async fn ensure(client: &Temporal, settings: &Settings) -> anyhow::Re
     match client.create_schedule(id, options).await {
         Ok(_) => Ok(()),
         Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
-        Err(error) => Err(error).context("the schedule of the AML lists can not be created"),
+        Err(error) => Err(error).with_context(|| format!("the schedule {stem} can not be created")),
     }
 }

@@ -65,6 +65,9 @@ pub struct Settings {
     /// How often the AML lists are refreshed, in minutes.
     #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60)]
     pub aml_refresh_minutes: u64,
+    /// How often the sweep compares open duties with their timers, in minutes.
+    #[arg(long, env = "NESIE_DUTY_SWEEP_MINUTES", default_value_t = 15)]
+    pub duty_sweep_minutes: u64,
     /// Logs as JSON.
     #[arg(long, env = "NESIE_LOG_JSON")]
     pub log_json: bool,

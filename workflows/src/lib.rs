@@ -2,9 +2,11 @@
 //! Never I/O, never a clock or randomness of its own: what is decided here is decided the same way on replay.
 
 pub mod aml_refresh;
+pub mod calendar_publication;
 pub mod case;
 pub mod contract;
 mod duty;
+pub mod duty_sweep;
 pub mod fraud_incident;
 mod options;
 pub mod origination;

@@ -122,7 +122,10 @@ fn protected_operations() -> Vec<(String, String)> {
             let exempt = matches!(path.as_str(), "/healthz" | "/readyz" | "/v1/callbacks/payments");
             assert_eq!(public, exempt, "{method} {path}");
             if !exempt {
-                operations.push((method.to_uppercase(), path.replace("{id}", "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10")));
+                operations.push((
+                    method.to_uppercase(),
+                    path.replace("{id}", "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10").replace("{version}", "none"),
+                ));
             }
         }
     }
@@ -187,6 +190,10 @@ async fn a_role_opens_its_own_routes_only(pool: PgPool) {
             ("POST", path) if path.starts_with("/v1/screening-matches") => &["compliance"],
             ("GET", path) if path.starts_with("/v1/webhook-endpoints") => &["operations", "auditor"],
             ("POST", path) if path.starts_with("/v1/webhook-endpoints") => &["operations"],
+            ("POST", "/v1/calendar/versions") => &["compliance"],
+            ("GET", path) if path.starts_with("/v1/duties") || path.ends_with("/changes") => {
+                &["compliance", "operations", "approver", "auditor"]
+            }
             ("GET", _) => all,
             _ => &["service"],
         };

@@ -181,3 +181,63 @@ proptest! {
         prop_assert_eq!(Some(due.due_at), end_of(due.due_on));
     }
 }
+
+/// The day on which one working day after an instant ends.
+fn one_day_after(instant: &str) -> NaiveDate {
+    let at: DateTime<Utc> = instant.parse().expect("an instant");
+    shipped().count(local_date(at), 1).expect("within the span").due_on
+}
+
+#[test]
+fn triggers_at_the_edges_of_days_weeks_and_holidays() {
+    for (instant, due, what) in [
+        ("2026-11-25T18:59:00Z", "2026-11-26", "Wednesday 23:59"),
+        ("2026-11-25T19:01:00Z", "2026-11-27", "Thursday 00:01"),
+        ("2026-11-20T18:59:00Z", "2026-11-23", "Friday 23:59"),
+        ("2026-11-20T19:01:00Z", "2026-11-23", "Saturday 00:01: counting starts on Monday all the same"),
+        ("2026-11-21T07:00:00Z", "2026-11-23", "Saturday"),
+        ("2024-05-03T07:00:00Z", "2024-05-04", "Friday before a worked Saturday"),
+        ("2024-05-04T07:00:00Z", "2024-05-06", "a worked Saturday is itself not counted"),
+        ("2025-01-04T07:00:00Z", "2025-01-05", "Saturday before a worked Sunday"),
+        ("2025-01-05T07:00:00Z", "2025-01-06", "a worked Sunday is itself not counted"),
+        ("2026-12-31T18:59:00Z", "2027-01-05", "31 December 23:59"),
+        ("2026-12-31T19:01:00Z", "2027-01-05", "1 January 00:01"),
+        ("2026-03-20T18:59:00Z", "2026-03-26", "before Nauryz, whose weekend days move to the 24th and 25th"),
+        ("2026-03-25T19:01:00Z", "2026-03-27", "the day after Nauryz, 00:01"),
+        ("2024-02-29T17:59:00Z", "2024-03-01", "23:59 while Almaty was six hours ahead"),
+        ("2024-02-29T18:01:00Z", "2024-03-01", "the repeated hour: clocks went back, it is still 29 February"),
+        ("2024-02-29T19:01:00Z", "2024-03-04", "1 March, five hours ahead"),
+    ] {
+        assert_eq!(one_day_after(instant), day(due), "{what}");
+    }
+}
+
+#[test]
+fn the_shipped_days_name_their_source_and_only_kurban_ait_of_2027_is_estimated() {
+    let calendar = shipped();
+    assert_eq!(calendar.span(), (day("2020-01-01"), day("2027-12-31")));
+    for known in calendar.days() {
+        assert!(known.source.chars().count() > 10 && known.name.chars().count() > 3, "{}", known.on);
+    }
+    let estimated: Vec<_> = calendar.days().filter(|known| known.estimated).map(|known| known.on).collect();
+    assert_eq!(estimated, [day("2027-05-16")]);
+    let worked: Vec<_> = calendar
+        .days()
+        .filter(|known| known.kind == DayKind::WorkedWeekend)
+        .map(|known| known.on.to_string())
+        .collect();
+    assert_eq!(
+        worked,
+        [
+            "2020-01-05",
+            "2020-12-20",
+            "2021-07-03",
+            "2022-03-05",
+            "2022-08-27",
+            "2022-10-22",
+            "2023-07-01",
+            "2024-05-04",
+            "2025-01-05",
+        ]
+    );
+}

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod assessment;
+mod calendar;
 mod cases;
 mod closing;
 mod disbursement;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agreement::*;
 pub use assessment::*;
+pub use calendar::*;
 pub use cases::*;
 pub use closing::*;
 pub use disbursement::*;

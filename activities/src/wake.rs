@@ -1,0 +1,88 @@
+//! The two things that are asked of any case's workflow from outside: look again, and until when its watch sleeps.
+//! Never anything that decides: both only lead to rows being read.
+
+use chrono::{DateTime, Utc};
+use nesie_domain::ids::CaseId;
+use nesie_workflows::case::workflow_id;
+use temporalio_client::errors::{WorkflowInteractionError, WorkflowQueryError};
+use temporalio_client::tonic::Code;
+use temporalio_client::{WorkflowQueryOptions, WorkflowSignalOptions};
+use temporalio_common::{QueryDefinition, SignalDefinition, UntypedWorkflow};
+
+use crate::World;
+use crate::failure::Failure;
+
+/// The signal that every case's workflow has.
+struct Stirred;
+
+impl SignalDefinition for Stirred {
+    type Workflow = UntypedWorkflow;
+    type Input = ();
+
+    fn name(&self) -> &'static str {
+        "stirred"
+    }
+}
+
+/// The query that every case's workflow has: until when its watch sleeps.
+struct Watched;
+
+impl QueryDefinition for Watched {
+    type Workflow = UntypedWorkflow;
+    type Input = ();
+    type Output = Option<DateTime<Utc>>;
+
+    fn name(&self) -> &'static str {
+        "watched"
+    }
+}
+
+/// Whether a case could be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// It was.
+    Told,
+    /// It has no workflow that runs.
+    NotThere,
+}
+
+/// What a case's workflow says of its watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// It sleeps until then, or until it is stirred.
+    Until(Option<DateTime<Utc>>),
+    /// It has no workflow.
+    NotThere,
+    /// It can not be asked: no worker answers, or it fails.
+    Silent,
+}
+
+/// Tells a case's workflow to look at its duties again.
+pub(crate) async fn stir(world: &World, case_id: CaseId) -> Result<Woken, Failure> {
+    let client = world.temporal.as_ref().ok_or_else(|| Failure::retry("temporal.missing"))?;
+    let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow_id(case_id));
+    match handle.signal(Stirred, (), WorkflowSignalOptions::default()).await {
+        Ok(()) => Ok(Woken::Told),
+        Err(WorkflowInteractionError::NotFound(_)) => Ok(Woken::NotThere),
+        Err(WorkflowInteractionError::Rpc(status)) if status.code() == Code::NotFound => Ok(Woken::NotThere),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a case can not be told");
+            Err(Failure::retry("temporal.signal"))
+        }
+    }
+}
+
+/// Asks a case's workflow until when its watch sleeps.
+pub(crate) async fn watched(world: &World, case_id: CaseId) -> Result<Watch, Failure> {
+    let client = world.temporal.as_ref().ok_or_else(|| Failure::retry("temporal.missing"))?;
+    let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow_id(case_id));
+    Ok(match handle.query(Watched, (), WorkflowQueryOptions::default()).await {
+        Ok(until) => Watch::Until(until),
+        Err(WorkflowQueryError::NotFound(_)) => Watch::NotThere,
+        Err(WorkflowQueryError::Rpc(status)) if status.code() == Code::NotFound => Watch::NotThere,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a case can not be asked for its watch");
+            Watch::Silent
+        }
+    })
+}
