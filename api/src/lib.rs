@@ -6,6 +6,7 @@ pub mod app;
 mod approvals;
 mod auth;
 mod cases;
+mod changes;
 pub mod cli;
 mod context;
 mod idempotency;
