@@ -69,21 +69,11 @@ pub(crate) async fn record_duty_sweep(world: &World, done: DutySweepDone) -> Res
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let sweep =
         Sweep { id: done.id, at: done.at, cases: count(done.cases), duties: count(done.duties), findings: &findings };
-    let entry = |action, object| audit::Entry {
-        occurred_at: done.at,
-        actor: "system",
-        roles: &[],
-        action,
-        object,
-        reason: "",
-        request_id: None,
-        details: json!({}),
-    };
     if sweeps::insert(&mut transaction, &sweep).await? && !done.findings.is_empty() {
         tracing::error!(findings = done.findings.len(), sweep = %done.id, "duties and timers do not agree");
         let object = format!("duty-sweep/{}", done.id);
         let details = json!({ "findings": findings });
-        audit::record(&mut transaction, &audit::Entry { details, ..entry("duty_sweep_findings", &object) }).await?;
+        audit::record(&mut transaction, &alert("duty_sweep_findings", &object, details, done.at)).await?;
     }
     let last = calendar.span().1;
     let left = last.signed_duration_since(local_date(done.at)).num_days();
@@ -93,10 +83,15 @@ pub(crate) async fn record_duty_sweep(world: &World, done: DutySweepDone) -> Res
             tracing::warn!(%version, days = left, "the working calendar ends soon: publish the next one");
             let object = nesie_storage::publication::version_object(version);
             let details = json!({ "threshold_days": threshold, "last_day": last, "days_left": left });
-            audit::record(&mut transaction, &audit::Entry { details, ..entry("calendar_ends_soon", &object) }).await?;
+            audit::record(&mut transaction, &alert("calendar_ends_soon", &object, details, done.at)).await?;
         }
     }
     Ok(pool::commit(transaction).await?)
+}
+
+/// What the system itself notes in the audit log for people to see.
+fn alert<'a>(action: &'a str, object: &'a str, details: serde_json::Value, at: DateTime<Utc>) -> audit::Entry<'a> {
+    audit::Entry { occurred_at: at, actor: "system", roles: &[], action, object, reason: "", request_id: None, details }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::approvals::{self, NewApproval};
 use crate::error::{During, StorageError, ensure_rows};
 
 /// What the request for the second person holds: the whole version, which is public data.
@@ -58,26 +59,25 @@ pub fn version_object(version: &CalendarVersion) -> String {
 /// [`StorageError::Driver`].
 pub async fn propose(connection: &mut PgConnection, new: &NewProposal<'_>) -> Result<(), StorageError> {
     let proposal = serde_json::to_value(new.proposed).during("approvals.insert")?;
-    let rule = serde_json::to_value(new.rule).during("approvals.insert")?;
-    let expires_at = new.at + chrono::TimeDelta::hours(i64::from(new.rule.valid_hours));
-    let written = sqlx::query!(
-        "INSERT INTO approvals (id, kind, object, proposal, difference, rule, maker, maker_reason, created_at, expires_at, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending')",
-        new.id.as_uuid(),
-        ApprovalKind::PublishCalendar.as_str(),
-        version_object(&new.proposed.version),
-        proposal,
-        new.difference,
-        rule,
-        new.maker,
-        new.reason,
-        new.at,
-        expires_at,
-    )
-    .execute(connection)
-    .await
-    .during("approvals.insert")?;
-    ensure_rows("approvals.insert", &written, 1)
+    let request = NewApproval {
+        id: new.id,
+        kind: ApprovalKind::PublishCalendar,
+        owner: None,
+        object: &version_object(&new.proposed.version),
+        proposal: &proposal,
+        proposal_sealed: None,
+        difference: new.difference,
+        rule: new.rule,
+        maker: new.maker,
+        maker_reason: new.reason,
+        at: new.at,
+    };
+    let actual = u64::from(approvals::insert(connection, &request).await?);
+    if actual == 1 {
+        Ok(())
+    } else {
+        Err(StorageError::RowsAffected { operation: "approvals.insert", expected: 1, actual })
+    }
 }
 
 /// A version that two people agreed on.

@@ -80,7 +80,7 @@ async fn agree(scene: &Scene, version: &str, add: &[&str], remove: &str, last_da
         id,
         proposed: &proposed,
         difference: &json!({}),
-        rule: &ApprovalRule::current(72),
+        rule: &ApprovalRule::current(nesie_domain::approval::ApprovalKind::PublishCalendar),
         maker: "i|maker",
         reason: "приказ опубликован",
         at: at("2026-11-21T09:00:00Z"),

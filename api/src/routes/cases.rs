@@ -3,13 +3,11 @@
 
 use axum::Json;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Asia::Almaty;
+use chrono::{DateTime, Utc};
 use nesie_domain::case::CaseKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::cases::{self, CaseRow};
-use nesie_storage::duties::{self, Duty, DutyState};
-use nesie_storage::timeline;
+use nesie_storage::{duties, timeline};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -20,6 +18,7 @@ use crate::app::App;
 use crate::cases::{find, links};
 
 use crate::problem::Problem;
+use crate::routes::duties::view::{self, DutyView};
 use crate::routes::page::PageQuery;
 
 /// The most duties that the page of a case shows; `links.duties` leads to all of them.
@@ -70,63 +69,39 @@ pub(crate) struct CaseView {
     ruleset: String,
     /// The readings that bind it.
     policy: Value,
-    /// How many duties are in each state; `breached` are open and past due.
-    duty_counts: Value,
+    /// How many duties are in each state.
+    duty_counts: DutyCounts,
     /// The duties, the first to fall due first, at most 100.
     duties: Vec<DutyView>,
     /// What came with it: name, type and hash.
     documents: Vec<DocumentView>,
 }
 
-/// A duty of a case.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct DutyView {
-    id: Uuid,
-    kind: String,
-    subject: String,
-    paragraph: String,
-    requirements: Vec<String>,
-    working_days: i32,
-    anchor_at: DateTime<Utc>,
-    due_on: Option<NaiveDate>,
-    due_at: Option<DateTime<Utc>>,
-    /// The same instant by the clocks of Almaty.
-    due_at_almaty: Option<String>,
-    calendar_version: String,
-    estimated: bool,
-    /// The day-by-day count.
-    counted: Value,
-    /// `open`, `met`, `met_late`, `superseded` or `cancelled`.
-    state: String,
-    /// Open and past due, now.
-    breached: bool,
-    ended_at: Option<DateTime<Utc>>,
-    ended_by: Option<String>,
-    evidence: Option<Value>,
+/// How many duties of a case are in each state.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct DutyCounts {
+    /// Still to be done, `breached` ones too.
+    open: u32,
+    /// Open and past due.
+    breached: u32,
+    met: u32,
+    met_late: u32,
+    superseded: u32,
+    cancelled: u32,
 }
 
-impl DutyView {
-    /// As it stands at an instant.
-    pub(crate) fn at(duty: Duty, now: DateTime<Utc>) -> Self {
-        Self {
-            id: duty.id.as_uuid(),
-            kind: duty.kind.as_str().to_owned(),
-            subject: duty.subject,
-            paragraph: duty.paragraph,
-            requirements: duty.requirements,
-            working_days: duty.working_days,
-            anchor_at: duty.anchor_at,
-            due_on: duty.due_on,
-            due_at_almaty: duty.due_at.map(|at| at.with_timezone(&Almaty).to_rfc3339()),
-            breached: duty.state == DutyState::Open && duty.due_at.is_some_and(|due| due <= now),
-            due_at: duty.due_at,
-            calendar_version: duty.calendar_version,
-            estimated: duty.estimated,
-            counted: duty.counted,
-            state: duty.state.as_str().to_owned(),
-            ended_at: duty.ended_at,
-            ended_by: duty.ended_by,
-            evidence: duty.evidence,
+impl DutyCounts {
+    fn count(&mut self, state: &str) {
+        match state {
+            "breached" => {
+                self.open += 1;
+                self.breached += 1;
+            }
+            "met" => self.met += 1,
+            "met_late" => self.met_late += 1,
+            "superseded" => self.superseded += 1,
+            "cancelled" => self.cancelled += 1,
+            _ => self.open += 1,
         }
     }
 }
@@ -184,19 +159,13 @@ pub(crate) async fn list(app: &App, kind: CaseKind, query: CaseQuery) -> Result<
 pub(crate) async fn get(app: &App, kind: CaseKind, id: CaseId) -> Result<Json<CaseView>, Problem> {
     let case = find(app, kind, id).await?;
     let now = crate::time::now();
-    let mut duties: Vec<DutyView> =
-        duties::of_case(&app.pool, id).await?.into_iter().map(|duty| DutyView::at(duty, now)).collect();
-    let count = |matches: fn(&DutyView) -> bool| duties.iter().filter(|duty| matches(duty)).count();
-    let duty_counts = json!({
-        "open": count(|duty| duty.state == "open"),
-        "breached": count(|duty| duty.breached),
-        "met": count(|duty| duty.state == "met"),
-        "met_late": count(|duty| duty.state == "met_late"),
-        "superseded": count(|duty| duty.state == "superseded"),
-        "cancelled": count(|duty| duty.state == "cancelled"),
-    });
+    let mut duties = duties::of_case(&app.pool, id).await?;
+    let mut counts = DutyCounts::default();
+    for duty in &duties {
+        counts.count(view::state(duty, now));
+    }
     duties.sort_by_key(|duty| (duty.due_at.is_none(), duty.due_at));
-    duties.truncate(DUTIES_SHOWN);
+    let duties = duties.into_iter().take(DUTIES_SHOWN).map(|duty| view::duty(duty, now)).collect();
     let documents = cases::documents(&app.pool, id).await?.into_iter().map(|document| DocumentView {
         id: document.id.as_uuid(),
         name: document.name,
@@ -210,7 +179,7 @@ pub(crate) async fn get(app: &App, kind: CaseKind, id: CaseId) -> Result<Json<Ca
         submitted_by: case.submitted_by,
         ruleset: case.ruleset,
         policy: json!(case.policy),
-        duty_counts,
+        duty_counts: counts,
         duties,
         documents: documents.collect(),
     }))

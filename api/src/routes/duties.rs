@@ -4,7 +4,7 @@ mod get;
 mod list;
 #[cfg(test)]
 mod tests;
-mod view;
+pub(crate) mod view;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

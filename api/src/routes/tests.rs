@@ -414,10 +414,11 @@ async fn a_page_is_waited_for_until_what_its_reader_sees_has_changed(pool: PgPoo
     };
     // A wait for compliance begins: the officer learns of it at once, the front end of nothing.
     let match_id = nesie_domain::ids::ScreeningMatchId::from_uuid(uuid::Uuid::from_u128(5));
+    let matched = Stage::AwaitingScreeningDecision { match_id };
     let (seen, unseen, ()) = tokio::join!(
         api.changed(&officer, &path, &first_of_officer, 10),
         api.changed(&service, &path, &first, 1),
-        move_to("match", &Stage::AwaitingScreeningDecision { match_id }),
+        move_to("match", &matched),
     );
     assert_eq!((seen.status, &seen.body["stage"]["stage"]), (StatusCode::OK, &json!("awaiting_screening_decision")));
     assert_eq!(unseen.status, StatusCode::NOT_MODIFIED);

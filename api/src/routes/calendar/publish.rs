@@ -3,12 +3,12 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use nesie_domain::approval::ApprovalRule;
-use nesie_domain::calendar::{CalendarDay, CalendarError, CalendarVersion, DayKind, WorkingCalendar, local_date};
+use nesie_domain::approval::{ApprovalKind, ApprovalRule};
+use nesie_domain::calendar::{CalendarDay, CalendarError, CalendarVersion, DayKind, WorkingCalendar};
 use nesie_domain::ids::ApprovalId;
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
 use nesie_storage::publication::{self, NewProposal, ProposedVersion, version_object};
-use nesie_storage::{audit, calendar, cases, pool};
+use nesie_storage::{audit, calendar, pool};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -97,7 +97,6 @@ pub(crate) async fn publish(
         return Err(Problem::field("/version", "calendar.version_taken", "Версия с таким именем уже опубликована"));
     }
     let received_at = crate::time::now();
-    let policy = cases::policy_on(&app.pool, local_date(received_at)).await?;
     let id = ApprovalId::from_uuid(Uuid::new_v4());
     let difference = difference(&in_force, &proposed);
     let mut transaction = pool::begin(&app.pool).await?;
@@ -111,7 +110,7 @@ pub(crate) async fn publish(
         id,
         proposed: &proposed,
         difference: &difference,
-        rule: &ApprovalRule::current(policy.approval_valid_hours),
+        rule: &ApprovalRule::current(ApprovalKind::PublishCalendar),
         maker: &caller.actor,
         reason: &reason,
         at: received_at,

@@ -56,7 +56,7 @@ pub(crate) struct DutyView {
 }
 
 /// The state of a duty as of an instant.
-pub(super) fn state(duty: &Duty, as_of: DateTime<Utc>) -> &'static str {
+pub(crate) fn state(duty: &Duty, as_of: DateTime<Utc>) -> &'static str {
     let ended = duty.ended_at.is_some_and(|ended_at| ended_at <= as_of);
     match duty.state {
         state if ended => state.as_str(),
@@ -66,7 +66,7 @@ pub(super) fn state(duty: &Duty, as_of: DateTime<Utc>) -> &'static str {
 }
 
 /// A duty as of an instant.
-pub(super) fn duty(duty: Duty, as_of: DateTime<Utc>) -> DutyView {
+pub(crate) fn duty(duty: Duty, as_of: DateTime<Utc>) -> DutyView {
     let state = state(&duty, as_of);
     let ended = duty.ended_at.is_some_and(|ended_at| ended_at <= as_of);
     DutyView {
