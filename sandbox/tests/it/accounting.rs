@@ -234,9 +234,17 @@ struct Told {
     instalments: Vec<(u64, i64)>,
     rate: i128,
     payments: Vec<(u64, i64)>,
-    /// From, whether penalty stops too, and the end with whether interest comes back.
-    suspensions: Vec<(u64, bool, Option<(u64, bool)>)>,
+    suspensions: Vec<Pause>,
     written_off: Option<u64>,
+}
+
+/// A suspension.
+#[derive(Debug)]
+struct Pause {
+    from: u64,
+    penalty_too: bool,
+    /// The first day afterwards, and whether the interest comes back.
+    end: Option<(u64, bool)>,
 }
 
 /// A fraction rounded half up.
@@ -246,8 +254,8 @@ fn rounded(numerator: i128, denominator: i128) -> i64 {
 }
 
 impl Told {
-    fn suspension(&self, on: u64) -> Option<&(u64, bool, Option<(u64, bool)>)> {
-        self.suspensions.iter().find(|(from, _, end)| *from <= on && end.is_none_or(|(end, _)| on < end))
+    fn suspension(&self, on: u64) -> Option<&Pause> {
+        self.suspensions.iter().find(|pause| pause.from <= on && pause.end.is_none_or(|(end, _)| on < end))
     }
 
     /// The balance from spans of equal days: the last day of each is one on which something changes.
@@ -255,9 +263,9 @@ impl Told {
         let amount: i64 = self.instalments.iter().map(|(_, principal)| principal).sum();
         let mut ends: BTreeSet<u64> = self.instalments.iter().map(|(due, _)| *due).collect();
         ends.extend(self.payments.iter().map(|(paid, _)| *paid));
-        for (from, _, end) in &self.suspensions {
-            ends.extend([from.saturating_sub(1), *from]);
-            ends.extend(end.iter().flat_map(|(end, _)| [end.saturating_sub(1), *end]));
+        for pause in &self.suspensions {
+            ends.extend([pause.from.saturating_sub(1), pause.from]);
+            ends.extend(pause.end.iter().flat_map(|(end, _)| [end.saturating_sub(1), *end]));
         }
         ends.extend(self.written_off);
         ends.insert(on);
@@ -265,12 +273,12 @@ impl Told {
         let (mut interest, mut beside, mut penalty) = (0_i128, 0_i128, 0_i128);
         let mut begun = 0;
         for end in ends.into_iter().filter(|end| *end <= on) {
-            for (_, _, resumed) in &self.suspensions {
-                if let Some((resumed, back)) = resumed
-                    && *resumed == end
+            for pause in &self.suspensions {
+                if let Some((resumed, back)) = pause.end
+                    && resumed == end
                     && end > 0
                 {
-                    interest += if *back { beside } else { 0 };
+                    interest += if back { beside } else { 0 };
                     beside = 0;
                 }
             }
@@ -278,13 +286,13 @@ impl Told {
             let suspension = self.suspension(end);
             let grown = days * i128::from(principal) * self.rate;
             if suspension.is_some() {
-                beside += grown
+                beside += grown;
             } else {
-                interest += grown
+                interest += grown;
             }
             let due: i64 = self.instalments.iter().filter(|(due, _)| *due < end).map(|(_, part)| part).sum();
             let overdue = (due - (amount - principal)).max(0);
-            if !suspension.is_some_and(|(_, penalty_too, _)| *penalty_too) {
+            if !suspension.is_some_and(|pause| pause.penalty_too) {
                 penalty += days * i128::from(overdue);
             }
             for (_, paid) in self.payments.iter().filter(|(paid, _)| *paid == end) {
@@ -339,8 +347,8 @@ async fn any_order_of_acts_balances_and_agrees_with_a_second_computation() {
                 assert!(taken || status == StatusCode::CONFLICT, "seed {seed}: {what}: {answer}");
                 *accepted.entry(if taken { what } else { "refused" }).or_default() += 1;
                 match what {
-                    "suspension" if taken => told.suspensions.push((on, flag, None)),
-                    "resumption" if taken => told.suspensions.last_mut().expect("a suspension").2 = Some((on, flag)),
+                    "suspension" if taken => told.suspensions.push(Pause { from: on, penalty_too: flag, end: None }),
+                    "resumption" if taken => told.suspensions.last_mut().expect("a suspension").end = Some((on, flag)),
                     "write-off" if taken => told.written_off = Some(on),
                     "payments" => assert!(taken, "seed {seed}: {answer}"),
                     _ => {}
