@@ -137,7 +137,13 @@ async fn own(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Res
     Err(not_the_submitter(app, caller, action, id).await?)
 }
 
-async fn not_the_submitter(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Result<Problem, Problem> {
+/// One of somebody else's looks like none at all, and is audited.
+pub(crate) async fn not_the_submitter(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    id: ApplicationId,
+) -> Result<Problem, Problem> {
     let object = audit::application_object(id);
     audit::record_denial(
         &app.pool,

@@ -9,6 +9,7 @@ use nesie_storage::PgPool;
 
 use crate::acts::Turns;
 use crate::auth::Keys;
+use crate::changes::Changes;
 use crate::cli::CallbackSecret;
 use crate::temporal::Workflows;
 
@@ -23,6 +24,7 @@ pub struct Parts {
     pub(crate) keys: Keys,
     pub(crate) workflows: Workflows,
     pub(crate) turns: Turns,
+    pub(crate) changes: Changes,
     pub(crate) callback_secret: CallbackSecret,
 }
 
@@ -48,6 +50,7 @@ impl App {
     pub fn new(settings: AppSettings) -> Self {
         Self(Arc::new(Parts {
             turns: Turns::within(settings.pool.options().get_max_connections()),
+            changes: Changes::new(settings.pool.clone()),
             pool: settings.pool,
             protection: settings.protection,
             keys: Keys::new(settings.http, settings.oidc_issuer, settings.oidc_jwks_url),

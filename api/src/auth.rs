@@ -4,6 +4,7 @@
 mod keys;
 mod roles;
 mod token;
+mod verified;
 
 use std::marker::PhantomData;
 

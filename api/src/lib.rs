@@ -4,6 +4,7 @@
 mod acts;
 pub mod app;
 mod auth;
+mod changes;
 pub mod cli;
 mod context;
 mod idempotency;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Method, StatusCode};
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -109,13 +110,13 @@ impl Front {
             sandbox_url: settings.sandbox_url.clone(),
             client,
             token,
-            pause: Duration::from_millis(settings.poll_milliseconds),
+            pause: Duration::from_millis(settings.repeat_milliseconds),
         })
     }
 
     /// One grant by bank transfer, from submission to granted.
     pub(crate) async fn grant(self, applicant: Applicant) -> anyhow::Result<Journey> {
-        let mut walk = Walk { front: &self, path: String::new(), journey: Journey::default() };
+        let mut walk = Walk { front: &self, path: String::new(), seen: None, journey: Journey::default() };
         let done = walk.go(&applicant).await;
         done.with_context(|| format!("application {}", walk.journey.id))?;
         Ok(walk.journey)
@@ -127,7 +128,7 @@ impl Front {
         path: &str,
         body: Option<(&Value, Uuid)>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let mut request = self.client.request(method, format!("{}{path}", self.api_url)).bearer_auth(&self.token);
+        let mut request = self.request(method, path);
         if let Some((body, key)) = body {
             request = request.header("idempotency-key", key.to_string()).json(body);
         }
@@ -135,6 +136,31 @@ impl Front {
         let status = answer.status();
         let body = answer.bytes().await.context("the API's answer breaks off")?;
         Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.api_url)).bearer_auth(&self.token)
+    }
+
+    /// The page at a path once it is another than the one that is known; none if it stayed the same for long.
+    async fn changed(&self, path: &str, known: Option<&HeaderValue>) -> anyhow::Result<Option<(Value, HeaderValue)>> {
+        let mut request = self.request(Method::GET, path);
+        if let Some(tag) = known {
+            request = request.header(header::IF_NONE_MATCH, tag).header("prefer", "wait=10");
+        }
+        let answer = request.send().await.context("the API gives no answer")?;
+        let (status, tag) = (answer.status(), answer.headers().get(header::ETAG).cloned());
+        let body = answer.bytes().await.context("the API's answer breaks off")?;
+        match status {
+            StatusCode::NOT_MODIFIED => Ok(None),
+            StatusCode::OK => {
+                let page = serde_json::from_slice(&body).context("a page that is no JSON")?;
+                Ok(Some((page, tag.context("a page without an ETag")?)))
+            }
+            _ => {
+                bail!("a look was answered {}", refusal(status, &serde_json::from_slice(&body).unwrap_or(Value::Null)))
+            }
+        }
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -169,6 +195,8 @@ fn refusal(status: StatusCode, problem: &Value) -> String {
 struct Walk<'a> {
     front: &'a Front,
     path: String,
+    /// The page as it was seen last, with its tag.
+    seen: Option<(Value, HeaderValue)>,
     journey: Journey,
 }
 
@@ -252,22 +280,25 @@ impl Walk<'_> {
         self.look_until("granted", |application| application["outcome"]["outcome"] == "granted").await.map(drop)
     }
 
+    /// Waits for one change of the page after the other, as a front end does whose client looks at it.
     async fn look_until(&mut self, wanted: &str, there: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         let begun = Instant::now();
         loop {
-            let application = self.front.get(&self.path).await?;
+            if let Some((application, _)) = &self.seen {
+                if there(application) {
+                    return Ok(application.clone());
+                }
+                let (stage, outcome) = (&application["stage"]["stage"], &application["outcome"]);
+                if !outcome.is_null() {
+                    bail!("waited for {wanted}, but it ended: {outcome}");
+                }
+                if begun.elapsed() > PATIENCE {
+                    bail!("waited {} s for {wanted}, but it is at {stage}", PATIENCE.as_secs());
+                }
+            }
+            let changed = self.front.changed(&self.path, self.seen.as_ref().map(|(_, tag)| tag)).await?;
             self.journey.looks += 1;
-            if there(&application) {
-                return Ok(application);
-            }
-            let (stage, outcome) = (&application["stage"]["stage"], &application["outcome"]);
-            if !outcome.is_null() {
-                bail!("waited for {wanted}, but it ended: {outcome}");
-            }
-            if begun.elapsed() > PATIENCE {
-                bail!("waited {} s for {wanted}, but it is at {stage}", PATIENCE.as_secs());
-            }
-            tokio::time::sleep(self.front.pause).await;
+            self.seen = changed.or(self.seen.take());
         }
     }
 

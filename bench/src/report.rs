@@ -29,7 +29,7 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn print(settings: &Settings, results: &Results) {
     say(&format!("\n{}", throughput(settings, results)));
     say(&format!("\n{}", legs(results).text()));
-    say(&format!("\n{}", front_end(settings, results)));
+    say(&format!("\n{}", front_end(results)));
     say(&format!("\nHistory events by kind\n\n{}", events(results).text()));
     say(&format!("\n{}", against_target(&results.histories.0)));
     let counts = [results.journeys.len(), results.bare_times.len()];
@@ -82,16 +82,15 @@ fn legs(results: &Results) -> Table {
     table
 }
 
-fn front_end(settings: &Settings, results: &Results) -> String {
+fn front_end(results: &Results) -> String {
     let journeys = &results.journeys;
     let looks: usize = journeys.iter().map(|journey| journey.looks).sum();
     let repeats: usize = journeys.iter().map(|journey| journey.repeats).sum();
     let refusals: usize = journeys.iter().map(|journey| journey.refusals).sum();
     format!(
-        "The front end looked {:.1} times at each application, {} ms apart; {repeats} acts were repeated after 503, \
-         {refusals} after a 409 at the stage that expects them.",
+        "The front end looked {:.1} times at each application, waiting for its changes; {repeats} acts were repeated \
+         after 503, {refusals} after a 409 at the stage that expects them.",
         each(count(looks), journeys.len()),
-        settings.poll_milliseconds
     )
 }
 

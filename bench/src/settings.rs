@@ -17,9 +17,9 @@ pub(crate) struct Settings {
     /// Rounds in which they are driven: ours, bare, ours, bare, …
     #[arg(long, default_value = "3")]
     pub(crate) rounds: NonZeroUsize,
-    /// Pause between two looks of the front end at an application, in milliseconds.
+    /// Pause of the front end before it repeats an act, in milliseconds.
     #[arg(long, default_value = "100")]
-    pub(crate) poll_milliseconds: u64,
+    pub(crate) repeat_milliseconds: u64,
     /// Histories that are tabulated.
     #[arg(long, default_value = "5")]
     pub(crate) histories: NonZeroUsize,

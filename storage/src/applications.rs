@@ -314,7 +314,7 @@ pub async fn mark_started(
     ensure_rows("applications.mark_started", &updated, 1)
 }
 
-fn read_stage(id: Uuid, stage: Value) -> Result<Stage, StorageError> {
+pub(crate) fn read_stage(id: Uuid, stage: Value) -> Result<Stage, StorageError> {
     serde_json::from_value(stage).map_err(|_| StorageError::Inconsistent {
         table: "applications",
         column: "stage",
@@ -330,7 +330,7 @@ fn read_policy(id: Uuid, policy: Value) -> Result<PolicySet, StorageError> {
     })
 }
 
-fn read_outcome(id: Uuid, outcome: Option<Value>) -> Result<Option<Outcome>, StorageError> {
+pub(crate) fn read_outcome(id: Uuid, outcome: Option<Value>) -> Result<Option<Outcome>, StorageError> {
     outcome.map(serde_json::from_value).transpose().map_err(|_| StorageError::Inconsistent {
         table: "applications",
         column: "outcome",

@@ -4,9 +4,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 
 use crate::error::{During, StorageError};
+
+/// How long a connection that was just found in order is taken without another test.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// A pool for one process. `name` is shown in the server's list of connections.
 ///
@@ -21,6 +24,17 @@ pub async fn connect(url: &str, name: &str, connections_max: u32) -> Result<PgPo
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(5))
+        // The pool tests every connection when it is given back; testing it again when it is taken a moment later would
+        // double that. One that lay idle may have lost its server meanwhile.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .during("pool.connect")

@@ -8,6 +8,8 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::verified::VerifiedTokens;
+
 /// After this long the keys are fetched again, so that a withdrawn key ends.
 const FRESH: Duration = Duration::from_secs(600);
 /// While the issuer does not answer, known keys hold for this long.
@@ -26,6 +28,14 @@ struct Known {
     fetched_at: Option<Instant>,
 }
 
+/// A key of the issuer.
+pub(crate) struct Key {
+    /// What verifies signatures.
+    pub(crate) decoding: DecodingKey,
+    /// When the list was fetched that it stands in.
+    pub(crate) list: Instant,
+}
+
 /// The keys of the configured issuer.
 pub(crate) struct Keys(Arc<Source>);
 
@@ -36,12 +46,14 @@ struct Source {
     known: RwLock<Known>,
     /// When the last attempt ended; whoever holds it makes the next one.
     last_attempt: Arc<Mutex<Option<Instant>>>,
+    verified: VerifiedTokens,
 }
 
 impl Keys {
     /// Keys of an issuer at a URL; nothing is fetched yet.
     pub(crate) fn new(http: reqwest::Client, issuer: String, url: String) -> Self {
-        Self(Arc::new(Source { http, issuer, url, known: RwLock::default(), last_attempt: Arc::default() }))
+        let (known, last_attempt, verified) = Default::default();
+        Self(Arc::new(Source { http, issuer, url, known, last_attempt, verified }))
     }
 
     /// The issuer.
@@ -49,8 +61,13 @@ impl Keys {
         &self.0.issuer
     }
 
+    /// Tokens that these keys verified.
+    pub(crate) fn verified(&self) -> &VerifiedTokens {
+        &self.0.verified
+    }
+
     /// The key of an id; `None` when the issuer has no such key. Waits for the issuer only where nothing is known.
-    pub(crate) async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, KeysUnavailable> {
+    pub(crate) async fn find(&self, kid: &str) -> Result<Option<Key>, KeysUnavailable> {
         let source = &self.0;
         if let Some(key) = source.known(kid, FRESH) {
             return Ok(Some(key));
@@ -97,9 +114,10 @@ impl Source {
         *attempt = Some(Instant::now());
     }
 
-    fn known(&self, kid: &str, age_max: Duration) -> Option<DecodingKey> {
+    fn known(&self, kid: &str, age_max: Duration) -> Option<Key> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.fetched_at?.elapsed() > age_max { None } else { known.keys.get(kid).cloned() }
+        let list = known.fetched_at.filter(|at| at.elapsed() <= age_max)?;
+        known.keys.get(kid).map(|key| Key { decoding: key.clone(), list })
     }
 
     async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, &'static str> {

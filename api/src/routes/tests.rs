@@ -74,6 +74,15 @@ impl Api {
         self.send(request.body(Body::empty()).expect("a request")).await
     }
 
+    /// Asks for another page than the one of this tag, and waits for it so many seconds.
+    async fn changed(&self, token: &str, path: &str, tag: &str, seconds: u64) -> Answer {
+        let request = Request::get(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("if-none-match", tag)
+            .header("prefer", format!("wait={seconds}"));
+        self.send(request.body(Body::empty()).expect("a request")).await
+    }
+
     async fn post(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
         let request = Request::post(path)
             .header("authorization", format!("Bearer {token}"))
@@ -356,6 +365,54 @@ async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
     let decided = Decision { decision: "retry", decided_by: "o", reason: "loaded", at: crate::time::now() };
     parked::decide(&mut connection, id, step.id, &decided).await.expect("decided");
     assert_eq!(api.get(&token("o", &["operations"]), &path).await.body["expected"], Value::Null);
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_page_is_waited_for_until_what_its_reader_sees_has_changed(pool: PgPool) {
+    let api = Api::start(pool).await;
+    let (service, officer) = (token("front", &["service"]), token("o", &["compliance"]));
+    let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
+    let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
+    let path = format!("/v1/applications/{id}");
+    let tag_of = |answer: &Answer| answer.headers["etag"].to_str().expect("a tag").to_owned();
+    let first = tag_of(&api.get(&service, &path).await);
+    let first_of_officer = tag_of(&api.get(&officer, &path).await);
+    let same = api.changed(&service, &path, &first, 0).await;
+    assert_eq!((same.status, &same.body, tag_of(&same)), (StatusCode::NOT_MODIFIED, &Value::Null, first.clone()));
+
+    let move_to = async |key: &str, stage: &Stage| {
+        let fact = Fact {
+            owner: id.into(),
+            fact_key: key,
+            kind: "moved",
+            details: json!({}),
+            at: crate::time::now(),
+            actor: Actor::System,
+            build: "test",
+            moves: Move::Application { stage, outcome: None },
+            event: None,
+        };
+        let mut connection = api.pool.acquire().await.expect("a connection");
+        facts::record(&mut connection, fact).await.expect("recorded");
+    };
+    // A wait for compliance begins: the officer learns of it at once, the front end of nothing.
+    let match_id = nesie_domain::ids::ScreeningMatchId::from_uuid(uuid::Uuid::from_u128(5));
+    let awaited = Stage::AwaitingScreeningDecision { match_id };
+    let (seen, unseen, ()) = tokio::join!(
+        api.changed(&officer, &path, &first_of_officer, 10),
+        api.changed(&service, &path, &first, 1),
+        move_to("match", &awaited),
+    );
+    assert_eq!((seen.status, &seen.body["stage"]["stage"]), (StatusCode::OK, &json!("awaiting_screening_decision")));
+    assert_eq!(unseen.status, StatusCode::NOT_MODIFIED);
+
+    let waiting = std::time::Instant::now();
+    let (seen, ()) =
+        tokio::join!(api.changed(&service, &path, &first, 10), move_to("offer", &Stage::AwaitingAcknowledgement));
+    assert_eq!((seen.status, &seen.body["stage"]["stage"]), (StatusCode::OK, &json!("awaiting_acknowledgement")));
+    assert!(waiting.elapsed() < std::time::Duration::from_secs(9), "woken, not timed out");
+    let stranger = api.changed(&token("somebody-else", &["service"]), &path, &first, 10).await;
+    assert_eq!(stranger.status, StatusCode::NOT_FOUND);
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]

@@ -93,22 +93,6 @@ pub struct Choice {
     pub annual_effective_rate: Option<Decimal>,
 }
 
-/// The chosen draft's method and rate, once there is a choice.
-///
-/// # Errors
-/// [`StorageError::Driver`].
-pub async fn choice(pool: &PgPool, id: ApplicationId) -> Result<Option<Choice>, StorageError> {
-    sqlx::query_as!(
-        Choice,
-        "SELECT d.method, d.annual_effective_rate FROM schedule_choices c JOIN schedule_drafts d ON d.id = c.draft_id
-         WHERE c.application_id = $1",
-        id.as_uuid(),
-    )
-    .fetch_optional(pool)
-    .await
-    .during("views.choice")
-}
-
 /// A frozen contract: the exact text that is shown and signed.
 #[derive(Clone, Debug)]
 pub struct Contract {

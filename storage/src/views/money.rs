@@ -1,9 +1,6 @@
-//! Reading the payment of an application.
+//! The payment of an application as its page shows it. Never where the money goes.
 
-use nesie_domain::ids::{ApplicationId, PaymentReference};
-use sqlx::PgPool;
-
-use crate::error::{During, StorageError};
+use nesie_domain::ids::PaymentReference;
 
 /// Where the money of an application is.
 #[derive(Clone, Debug)]
@@ -14,20 +11,4 @@ pub struct Payment {
     pub state: String,
     /// `account`, `card` or `merchant`.
     pub method: String,
-}
-
-/// The payment of an application, once money was reserved.
-///
-/// # Errors
-/// [`StorageError::Driver`].
-pub async fn payment(pool: &PgPool, id: ApplicationId) -> Result<Option<Payment>, StorageError> {
-    let row = sqlx::query!("SELECT our_reference, state, method FROM payments WHERE application_id = $1", id.as_uuid())
-        .fetch_optional(pool)
-        .await
-        .during("views.payment")?;
-    Ok(row.map(|row| Payment {
-        our_reference: PaymentReference::from_uuid(row.our_reference),
-        state: row.state,
-        method: row.method,
-    }))
 }

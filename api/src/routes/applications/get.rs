@@ -1,15 +1,19 @@
 //! One application: where it stands, what is expected next, where its money is. Straight from PostgreSQL.
+//! A caller who has the page already may wait for the next one; never for longer than a request may take.
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use nesie_domain::application::Stage;
-use nesie_domain::ids::{ApplicationId, ChallengeId};
-use nesie_storage::applications::Application;
-use nesie_storage::views::open_work::ParkedStep;
-use nesie_storage::views::{agreement, money, open_work};
+use nesie_domain::hash::sha256_hex;
+use nesie_domain::ids::ApplicationId;
+use nesie_storage::views::application::{self, Page};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -17,8 +21,12 @@ use crate::acts;
 use crate::app::App;
 use crate::auth::{Allowed, Anybody, Caller};
 use crate::parse::Id;
-use crate::problem::Problem;
+use crate::problem::{Problem, internal};
 use crate::view;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// Below the time that a request may take, and below that of proxies between.
+const WAIT_SECONDS_MAX: u64 = 10;
 
 /// An application.
 #[derive(Serialize, ToSchema)]
@@ -57,82 +65,131 @@ pub(crate) struct ApplicationView {
 
 /// Заявка: стадия, исход, ожидаемое действие
 #[utoipa::path(
-    get, path = "/v1/applications/{id}", tag = "applications", params(("id" = String, Path)),
-    responses((status = 200, body = ApplicationView), (status = 404, description = "Не найдено", content_type = "application/problem+json"))
+    get, path = "/v1/applications/{id}", tag = "applications",
+    params(
+        ("id" = String, Path),
+        ("If-None-Match" = Option<String>, Header, description = "ETag прежнего ответа: пока заявка та же, ответ 304 без тела"),
+        ("Prefer" = Option<String>, Header, description = "`wait=10`: вместе с If-None-Match ждать изменения до 10 секунд (RFC 7240)"),
+    ),
+    responses(
+        (status = 200, body = ApplicationView, headers(("ETag" = String))),
+        (status = 304, description = "Не изменилась"),
+        (status = 404, description = "Не найдено", content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn get(
     allowed: Allowed<Anybody>,
     State(app): State<App>,
     Id(id): Id<ApplicationId>,
-) -> Result<Json<ApplicationView>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let caller = &allowed.caller;
-    let application = acts::visible(&app, caller, "GET /v1/applications/{id}", id).await?;
+    let deadline = Instant::now() + patience(&headers);
+    loop {
+        let Some(page) = application::page(&app.pool, id).await? else { return Err(Problem::NotFound) };
+        if !caller.is_staff() && page.submitted_by != caller.actor {
+            return Err(acts::not_the_submitter(&app, caller, "GET /v1/applications/{id}", id).await?);
+        }
+        let version = page.version.clone();
+        let body = serde_json::to_vec(&shown(caller, page)?).map_err(|error| internal(&error, "a page is no JSON"))?;
+        // Of what this caller sees and nothing else: one who may not learn of a list can not tell that its wait began.
+        let tag = format!("\"{}\"", sha256_hex(&body));
+        if !names(&headers, &tag) {
+            return Ok(([(header::ETAG, tag)], [(header::CONTENT_TYPE, "application/json")], body).into_response());
+        }
+        if Instant::now() >= deadline {
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        }
+        app.changes.after(id, version, deadline).await;
+    }
+}
+
+/// How long the caller would wait for a change: `Prefer: wait=<seconds>`.
+fn patience(headers: &HeaderMap) -> Duration {
+    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut waits = preferences
+        .flat_map(|value| value.split([',', ';']))
+        .filter_map(|preference| preference.trim().strip_prefix("wait=")?.parse().ok());
+    waits.next().map_or(Duration::ZERO, |seconds: u64| Duration::from_secs(seconds.min(WAIT_SECONDS_MAX)))
+}
+
+/// Whether the caller has the page already.
+fn names(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known.flat_map(|value| value.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag)
+}
+
+/// The page as this caller sees it.
+fn shown(caller: &Caller, page: Page) -> Result<ApplicationView, Problem> {
     let sees_aml = caller.sees_aml();
-    let choice = agreement::choice(&app.pool, id).await?;
-    let payment = money::payment(&app.pool, id).await?;
-    let open = open_work::parked_steps_of(&app.pool, id).await?;
-    let expected = expected(&app, caller, &application, open.first()).await?;
-    Ok(Json(ApplicationView {
-        id: id.as_uuid(),
-        received_at: application.received_at,
-        amount: view::money(application.amount_tiyn),
-        annual_rate: view::rate(application.annual_rate)?,
-        term_months: application.term_months,
-        term_days: application.term_days,
-        channel: application.channel,
-        purpose: application.purpose,
-        stage: view::stage(&application.stage, application.contract_frozen, sees_aml),
+    let expected = expected(caller, &page);
+    Ok(ApplicationView {
+        id: page.id.as_uuid(),
+        received_at: page.received_at,
+        amount: view::money(page.amount_tiyn),
+        annual_rate: view::rate(page.annual_rate)?,
+        term_months: page.term_months,
+        term_days: page.term_days,
+        channel: page.channel,
+        purpose: page.purpose,
+        stage: view::stage(&page.stage, page.contract_frozen, sees_aml),
         expected: (!expected.is_null()).then_some(expected),
-        waiting_for: if open.is_empty() { view::waiting_for(&application.stage) } else { Some("lender") },
-        outcome: application.outcome.as_ref().map(|outcome| view::outcome(Some(outcome), sees_aml)),
-        annual_effective_rate: choice
+        waiting_for: if page.parked.is_none() { view::waiting_for(&page.stage) } else { Some("lender") },
+        outcome: page.outcome.as_ref().map(|outcome| view::outcome(Some(outcome), sees_aml)),
+        annual_effective_rate: page
+            .choice
             .as_ref()
             .and_then(|choice| choice.annual_effective_rate)
             .map(|rate| format!("{rate:.1}")),
-        method: choice.map(|choice| choice.method),
-        payment: payment.map(|payment| {
+        method: page.choice.map(|choice| choice.method),
+        payment: page.payment.map(|payment| {
             json!({ "our_reference": payment.our_reference, "state": payment.state, "method": payment.method })
         }),
-        ruleset: application.ruleset,
-        policy_version: application.policy_version,
-        build: application.build,
-        links: view::links(id),
-    }))
+        ruleset: page.ruleset,
+        policy_version: page.policy_version,
+        build: page.build,
+        links: view::links(page.id),
+    })
 }
 
 /// What is expected, with what it needs. A parked step comes first: until it is decided on no act of the client's but
 /// a withdrawal is accepted, whatever stage was stored before it, and only staff learn of it.
-async fn expected(
-    app: &App,
-    caller: &Caller,
-    application: &Application,
-    parked: Option<&ParkedStep>,
-) -> Result<Value, Problem> {
-    if let Some(step) = parked {
-        return Ok(if caller.is_staff() { view::parked::expected(step) } else { Value::Null });
+fn expected(caller: &Caller, page: &Page) -> Value {
+    if let Some(step) = &page.parked {
+        return if caller.is_staff() { view::parked::expected(step) } else { Value::Null };
     }
-    let mut expected = view::expected(application.id, application.stage.expected().into(), caller.sees_aml());
-    if let Some((name, value)) = needed(app, application.id, &application.stage).await? {
-        expected[name] = value;
+    let mut expected = view::expected(page.id, page.stage.expected().into(), caller.sees_aml());
+    if let Stage::AwaitingIdentification { .. } | Stage::AwaitingPaymentIdentification { .. } = page.stage {
+        expected["challenge"] = page.challenge.as_ref().map_or(Value::Null, |challenge| {
+            json!({ "id": challenge.id, "movements": challenge.movements, "expires_at": challenge.expires_at })
+        });
     }
-    Ok(expected)
+    expected
 }
 
-/// What the expected act needs besides its address.
-async fn needed(app: &App, id: ApplicationId, stage: &Stage) -> Result<Option<(&'static str, Value)>, Problem> {
-    match stage {
-        Stage::AwaitingIdentification { challenge_id, .. }
-        | Stage::AwaitingPaymentIdentification { challenge_id, .. } => {
-            Ok(Some(("challenge", challenge(app, id, *challenge_id).await?)))
-        }
-        _ => Ok(None),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn challenge(app: &App, id: ApplicationId, challenge_id: ChallengeId) -> Result<Value, Problem> {
-    let challenge = agreement::challenge(&app.pool, id, challenge_id).await?;
-    Ok(challenge.map_or(
-        Value::Null,
-        |challenge| json!({ "id": challenge.id, "movements": challenge.movements, "expires_at": challenge.expires_at }),
-    ))
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().expect("a header"))])
+    }
+
+    #[test]
+    fn a_caller_waits_as_long_as_he_prefers_within_bounds() {
+        let seconds = |value: &str| patience(&headers(PREFER, value)).as_secs();
+        assert_eq!(seconds("wait=3"), 3);
+        assert_eq!(seconds("respond-async, wait=7"), 7);
+        assert_eq!(seconds("wait=100000"), WAIT_SECONDS_MAX);
+        assert_eq!(seconds("wait=-1"), 0);
+        assert_eq!(seconds("wait"), 0);
+        assert_eq!(patience(&HeaderMap::new()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_page_is_known_by_its_tag_alone() {
+        let known = |value: &str| names(&headers(header::IF_NONE_MATCH, value), "\"ab\"");
+        assert!(known("\"ab\"") && known("\"x\", W/\"ab\""));
+        assert!(!known("\"a\"") && !known("ab") && !known("*"));
+    }
 }
