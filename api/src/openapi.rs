@@ -105,7 +105,8 @@ mod tests {
             for (method, operation) in members(&item).into_iter().filter(|(_, member)| member["responses"].is_object())
             {
                 for (status, response) in members(&operation["responses"]) {
-                    if status.starts_with('2') {
+                    // 304 says by itself that nothing has changed.
+                    if status.starts_with('2') || status == "304" {
                         continue;
                     }
                     let schema = json!({ "$ref": "#/components/schemas/Problem" });

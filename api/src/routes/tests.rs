@@ -368,7 +368,7 @@ async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
         let decision = json!({
             "act": "decide_parked_step", "of": "operations", "method": "POST",
             "path": format!("/v1/parked-steps/{}/decision", step.id), "parked_step_id": step.id,
-            "decisions": ["retry", "fail_and_compensate"],
+            "decisions": ["retry", "fail_and_compensate"], "with_second_person": [],
         });
         assert_eq!(expected, decision, "{role}");
     }
