@@ -5,6 +5,7 @@
 mod agreement;
 mod calls;
 mod case;
+mod channel;
 mod closing;
 mod contract;
 mod credit;

@@ -1,6 +1,7 @@
 //! The steps over a real PostgreSQL and the real sandbox: every step run twice and failed on its way, and money above
 //! all. The sandbox's ledgers are the oracle, not our rows. Needs `DATABASE_URL` of an owner that may create databases.
 
+mod channel;
 mod endings;
 mod idempotence;
 mod journey;

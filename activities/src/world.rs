@@ -24,8 +24,8 @@ use crate::failure::Failure;
 use crate::lists::PreparedLists;
 use crate::providers::Providers;
 use crate::{
-    agreement, case, closing, contract, credit, disbursement_method, duties, fraud, identification, lists, loan, offer,
-    parking, payment, publication, renewed_consent, screening, signature, sweep, transfer,
+    agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, lists,
+    loan, offer, parking, payment, publication, renewed_consent, screening, signature, sweep, transfer,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -374,5 +374,51 @@ impl World {
         input: DutySweepDone,
     ) -> Result<(), ActivityError> {
         alive(&context, sweep::record_duty_sweep(&self, input)).await
+    }
+
+    /// The step `open_channel_notice`, as `contract::OpenChannelNotice` declares it.
+    #[activity(definition = nesie_workflows::contract::OpenChannelNotice)]
+    pub async fn open_channel_notice(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, channel::open_channel_notice(&self, input)).await
+    }
+
+    /// The step `record_channel_acts`, as `contract::RecordChannelActs` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordChannelActs)]
+    pub async fn record_channel_acts(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseActs,
+    ) -> Result<CaseActsDone, ActivityError> {
+        alive(&context, channel::record_channel_acts(&self, input)).await
+    }
+
+    /// The step `send_notice`, as `contract::SendNotice` declares it.
+    #[activity(definition = nesie_workflows::contract::SendNotice)]
+    pub async fn send_notice(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, channel::send_notice(&self, input)).await
+    }
+
+    /// The step `count_notice_term`, as `contract::CountNoticeTerm` declares it.
+    #[activity(definition = nesie_workflows::contract::CountNoticeTerm)]
+    pub async fn count_notice_term(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, channel::count_notice_term(&self, input)).await
+    }
+
+    /// The step `tell_of_term`, as `contract::TellOfTerm` declares it.
+    #[activity(definition = nesie_workflows::contract::TellOfTerm)]
+    pub async fn tell_of_term(self: Arc<Self>, context: ActivityContext, input: CaseStep) -> Result<(), ActivityError> {
+        alive(&context, channel::tell_of_term(&self, input)).await
     }
 }

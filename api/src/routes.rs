@@ -5,6 +5,7 @@ mod approvals;
 mod calendar;
 mod callbacks;
 mod cases;
+mod channel_notices;
 mod duties;
 mod fraud_incidents;
 mod health;
@@ -56,6 +57,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(approvals::routes())
         .merge(parked_steps::routes())
         .merge(screening_matches::routes())
+        .merge(channel_notices::routes())
         .merge(fraud_incidents::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::applicant::Applicant;
+use crate::channels;
 use crate::settings::Settings;
 
 /// The longest that one wait may take: far above any leg of a healthy stack.
@@ -101,7 +102,12 @@ impl Front {
         let weather = json!({"seed": 1, "latency_ms": {"min": 0, "max": 0}, "error_rate": 0.0});
         let calm = client.put(format!("{}/admin/seed", settings.sandbox_url)).json(&weather).send().await;
         calm.and_then(reqwest::Response::error_for_status).context("calming the sandbox's weather")?;
-        let body = json!({"grant_type": "client_credentials", "subject": "bench", "roles": "service"});
+        channels::open(&Self::with_role(settings, client.clone(), "compliance").await?).await?;
+        Self::with_role(settings, client, "service").await
+    }
+
+    async fn with_role(settings: &Settings, client: reqwest::Client, role: &str) -> anyhow::Result<Self> {
+        let body = json!({"grant_type": "client_credentials", "subject": "bench", "roles": role});
         let request = client.post(format!("{}/token", settings.issuer)).json(&body);
         let answer: Value = request.send().await.context("asking for a token")?.json().await.context("a token")?;
         let token = answer["access_token"].as_str().context("the issuer gave no token")?.to_string();
@@ -122,7 +128,7 @@ impl Front {
         Ok(walk.journey)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -163,7 +169,7 @@ impl Front {
         }
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let (status, answer) = self.send(Method::GET, path, None).await?;
         if status != StatusCode::OK {
             bail!("a look was answered {}", refusal(status, &answer));

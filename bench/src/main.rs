@@ -3,6 +3,7 @@
 
 mod applicant;
 mod bare;
+mod channels;
 mod front;
 mod history;
 mod numbers;

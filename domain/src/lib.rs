@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod card;
 pub mod case;
 pub mod challenge;
+pub mod channel;
 mod control_digit;
 pub mod duty;
 pub mod effective_rate;

@@ -7,8 +7,9 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use nesie_domain::card::CardToken;
+use nesie_domain::channel::{NoticeContents, NoticeSubject, SentOutside};
 use nesie_domain::iban::Iban;
-use nesie_domain::ids::{ApplicationId, ApprovalId, ChallengeId, DraftId, SubmissionId};
+use nesie_domain::ids::{ApplicationId, ApprovalId, ChallengeId, DocumentId, DraftId, SubmissionId};
 use nesie_domain::iin::Iin;
 use nesie_domain::person::{ClientKind, IdentityDocument, PersonName};
 use nesie_domain::phone::Phone;
@@ -185,6 +186,28 @@ pub struct Decision {
     pub decision: String,
     /// The reason, in the person's words.
     pub reason: String,
+}
+
+/// A notice of a channel as it was first given (paras 4, 5). Sealed in `cases.details_sealed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelNoticeDetails {
+    /// Which channel it is about.
+    pub subject: NoticeSubject,
+    /// What it says.
+    pub contents: NoticeContents,
+    /// What is attached, stored beside.
+    pub document_ids: Vec<DocumentId>,
+    /// Where it was sent before this system existed.
+    pub sent_outside: Option<SentOutside>,
+}
+
+/// An amendment of a notice that was not sent yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeAmendment {
+    /// What it says from now on.
+    pub contents: NoticeContents,
+    /// What is attached from now on; empty: what was.
+    pub document_ids: Vec<DocumentId>,
 }
 
 /// What proves that a parked step's effect is there, or that no money moved (docs/decisions/0021).

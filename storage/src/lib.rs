@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bodies;
 pub mod calendar;
 pub mod cases;
+pub mod channels;
 pub mod credit;
 pub mod duties;
 pub mod error;

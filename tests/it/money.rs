@@ -42,7 +42,7 @@ async fn survives_the_death_of(victim: Victim, profile: &str) {
         .then(|| OwnServers::start(&std::env::temp_dir().join(format!("nesie-{}", uuid::Uuid::new_v4()))));
     // Patience for a server that is down for seconds: without it the steps would rightly be parked.
     let worker = vec![("NESIE_STEP_ATTEMPTS", "40"), ("NESIE_HTTP_TIMEOUT_MILLISECONDS", "30000")];
-    let mut stack = Stack::start_with(StackOptions { servers, worker }).await;
+    let mut stack = Stack::start_with(StackOptions { servers, worker, ..StackOptions::default() }).await;
     let site = stack.site().await;
     let points = [
         ("reserved", "bureau", "report", "before_effect"),

@@ -14,6 +14,7 @@ use nesie_activities::World;
 use nesie_platform::BUILD;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::calendar_publication::CalendarPublication;
+use nesie_workflows::channel_notice::ChannelNotice;
 use nesie_workflows::duty_sweep::DutySweep;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
@@ -85,6 +86,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_activities(world)
         .register_workflow::<LoanOrigination>()?
         .register_workflow::<AmlRefresh>()?
+        .register_workflow::<ChannelNotice>()?
         .register_workflow::<FraudIncident>()?
         .register_workflow::<CalendarPublication>()?
         .register_workflow::<DutySweep>()?

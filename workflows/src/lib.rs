@@ -4,6 +4,7 @@
 pub mod aml_refresh;
 pub mod calendar_publication;
 pub mod case;
+pub mod channel_notice;
 pub mod contract;
 mod duty;
 pub mod duty_sweep;

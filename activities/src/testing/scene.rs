@@ -69,6 +69,14 @@ impl Scene {
         nesie_storage::migrate::insert_policy(&mut owner.acquire().await.expect("a connection"))
             .await
             .expect("the limits are inserted");
+        owner
+            .execute(
+                "INSERT INTO channels (code, name, kind, operations, active_from, source)
+                 VALUES ('web', 'nesie.kz', 'web_resource'
+                    , '{microcredit_account,microcredit_card,microcredit_merchant}', '2026-01-12', 'a test')",
+            )
+            .await
+            .expect("an open channel");
         let sandbox = serve().await;
         let http = client(HttpSettings { connect_timeout_milliseconds: 1_000, timeout_milliseconds: 1_000 });
         let http = http.expect("a client");

@@ -48,6 +48,13 @@ impl Answer {
 impl Api {
     pub(super) async fn start(pool: PgPool) -> Self {
         nesie_storage::migrate::migrate_with(&pool).await.expect("limits are seeded");
+        sqlx::query(
+            "INSERT INTO channels (code, name, kind, operations, active_from, source)
+             VALUES ('web', 'nesie.kz', 'web_resource', '{microcredit_account}', '2026-01-12', 'a test')",
+        )
+        .execute(&pool)
+        .await
+        .expect("an open channel");
         let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "alg": "ES256", "use": "sig", "x": KEY_X, "y": KEY_Y}]});
         let issuer = Router::new().route("/jwks.json", axum::routing::get(move || async move { axum::Json(jwks) }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -112,6 +112,15 @@ impl Front {
         .await
     }
 
+    /// Waits until a case is at a stage, and returns it.
+    pub(crate) async fn case_at(&self, path: &str, stage: &str) -> Value {
+        eventually(&format!("{path} at {stage}"), || async {
+            let case = self.get(path).await;
+            if case["stage"]["stage"] == stage { Ok(case) } else { Err(case.to_string()) }
+        })
+        .await
+    }
+
     /// Waits for the outcome, and returns it.
     pub(crate) async fn outcome(&self, id: &str) -> Value {
         eventually("an outcome", || async {
@@ -216,6 +225,22 @@ impl Front {
         let items = timeline["items"].as_array().expect("a timeline").clone();
         items.iter().map(|item| item["kind"].as_str().expect("a kind").to_string()).collect()
     }
+}
+
+/// A notice of a channel as compliance sends it, with some fields replaced or added.
+pub(crate) fn notice(code: &str, kind: &str, more: Value) -> Value {
+    let mut body = json!({
+        "notice": "opening", "code": code, "kind": kind, "name": "Личный кабинет nesie.kz",
+        "operations": ["microcredit_account", "microcredit_card", "microcredit_merchant"],
+        "security_procedures": "Политика информационной безопасности, утверждена приказом № 1",
+        "documents": [{
+            "name": "policy.pdf", "content_type": "application/pdf", "content": STANDARD.encode(b"%PDF-1.7 a policy")
+        }]
+    });
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
 }
 
 /// An account of the client, at a profile of the payment provider.

@@ -10,7 +10,7 @@ mod stack;
 pub(crate) mod time;
 
 pub(crate) use case::{Case, document};
-pub(crate) use front::{Front, NewApplication, account, iin};
+pub(crate) use front::{Front, NewApplication, account, iin, notice};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use servers::OwnServers;
 pub(crate) use stack::{Stack, StackOptions};

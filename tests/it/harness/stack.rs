@@ -7,6 +7,8 @@ use nesie_storage::PgPool;
 use nesie_storage::pool::connect;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::origination::LoanOrigination;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 use temporalio_client::{Client, ClientOptions, ConnectionOptions, WorkflowStartOptions};
 use uuid::Uuid;
 
@@ -21,6 +23,8 @@ pub(crate) struct StackOptions {
     pub(crate) servers: Option<OwnServers>,
     /// Settings of the worker that differ.
     pub(crate) worker: Vec<(&'static str, &'static str)>,
+    /// Whether the story begins without an open channel.
+    pub(crate) no_channel: bool,
 }
 
 /// A running stack.
@@ -119,7 +123,7 @@ impl Stack {
             timeout_milliseconds: 20_000,
         })
         .expect("a client");
-        Self {
+        let stack = Self {
             sandbox: Sandbox::new(sandbox_url, client.clone()),
             api_url,
             client,
@@ -133,7 +137,28 @@ impl Stack {
             application_database,
             _api: api,
             _sandbox: sandbox,
+        };
+        if !options.no_channel {
+            stack.open_channel("web", "web_resource").await;
         }
+        stack
+    }
+
+    /// Opens a channel as compliance of a lender does whose notice was sent before this system existed (paras 4, 5).
+    pub(crate) async fn open_channel(&self, code: &str, kind: &str) {
+        let compliance = self.front("aigul", "compliance").await;
+        let notice = super::notice(
+            code,
+            kind,
+            json!({"sent_outside": {
+                "sent_on": "2026-01-12", "receipt_number": "ЗТ-1", "received_at": "2026-01-12T10:00:00+05:00"
+            }}),
+        );
+        let (status, answer) = compliance.send(Method::POST, "/v1/channel-notices", Some(notice)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        let path = format!("/v1/channel-notices/{}", answer["id"].as_str().expect("an id"));
+        let (status, answer) = compliance.act(Method::POST, &format!("{path}/activation"), json!({})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
     }
 
     /// A front end of the lender, with the given roles.

@@ -4,13 +4,16 @@
 mod definition;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nesie_domain::case::{CaseKind, CaseOutcome, CaseStage};
 use nesie_domain::ids::{CaseId, Owner, ParkedStepId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityDefinition;
-use temporalio_workflow::{WorkflowCancellationError, WorkflowContext, WorkflowTermination, workflows};
+use temporalio_workflow::{
+    CancellableFuture as _, TimerOptions, WorkflowCancellationError, WorkflowContext, WorkflowTermination, workflows,
+};
 
 pub use definition::{ActOnCase, AnyCase, Stirred, Watched};
 
@@ -277,6 +280,34 @@ where
     context.wait_condition(|state| !state.case().arrived.is_empty() || state.case().stirred != seen).await?;
     if context.state(|state| state.case().arrived.is_empty()) {
         return Ok(None);
+    }
+    work(context, activity).await.map(Some)
+}
+
+/// As [`receive`], or `None` where an instant came before an act did: the timer only wakes.
+pub(crate) async fn receive_until<W: Case, A>(
+    context: &WorkflowContext<W>,
+    activity: impl Fn() -> A,
+    until: DateTime<Utc>,
+) -> Result<Option<CaseStage>, CaseStop>
+where
+    A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
+{
+    let arrived = |state: &W| !state.case().arrived.is_empty();
+    if !context.state(arrived) {
+        let left = (until - now(context)).to_std().unwrap_or(Duration::ZERO);
+        if left.is_zero() {
+            return Ok(None);
+        }
+        let mut timer = context.timer(TimerOptions::builder(left).summary("term".to_string()).build());
+        let mut act = context.wait_condition(arrived);
+        let came = workflows::select! {
+            waited = act => { waited?; timer.cancel(); true }
+            _ = timer => false
+        };
+        if !came {
+            return Ok(None);
+        }
     }
     work(context, activity).await.map(Some)
 }

@@ -2,6 +2,7 @@
 //! the sandbox's own ledgers with what the API says. It never opens the database and uses no crate of ours.
 
 mod book;
+mod channels;
 mod front;
 mod http;
 mod identity;
@@ -61,6 +62,7 @@ struct Run {
 pub(crate) fn run(stack: &mut Stack, story: Option<&str>) -> Result<()> {
     let book = Book::read(&stack.settings.root.join(BOOK))?.only(story)?;
     let run = Run::begin(stack)?;
+    channels::open(&run.compliance)?;
     let marks = Marks::of(&run.sandbox)?;
     let stories = prepare::stories(&book, run.number, &run.sandbox)?;
     say(format_args!("run {:06}, applications: {}, at most {AT_ONCE} at once", run.number, stories.len()));

@@ -1,0 +1,233 @@
+//! A notice of a channel, step by step: taken up, amended with its duty, sent once whatever the regulator's channel does,
+//! its term counted, and in effect only after it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nesie_domain::calendar::local_date;
+use nesie_domain::case::{CaseKind, CaseOutcome, CasePolicy, CaseStage};
+use nesie_domain::channel::{ChannelKind, ChannelOperation, NoticeContents, NoticeKind, NoticeSubject};
+use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
+use nesie_domain::person::Channel;
+use nesie_platform::protection::sha256;
+use nesie_storage::bodies::{ChannelNoticeDetails, NoticeAmendment, submission_place};
+use nesie_storage::cases::{self, CaseDocument, CaseSubmission, NewCase, details_place, document_place};
+use nesie_storage::policy;
+use nesie_workflows::contract::{CaseActs, CaseAnswer, CaseStep};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::scene::{Ask, Scene};
+use crate::channel::{count_notice_term, open_channel_notice, record_channel_acts, send_notice, tell_of_term};
+use crate::failure::FailureClass;
+
+/// A notice of a mobile application, and the scene that it is worked on in.
+struct Notice {
+    scene: Scene,
+    id: CaseId,
+}
+
+fn contents() -> NoticeContents {
+    NoticeContents {
+        name: "Nesie для Android".to_owned(),
+        operations: vec![ChannelOperation::MicrocreditCard],
+        security_procedures: "Политика информационной безопасности".to_owned(),
+        planned_on: "2027-06-01".parse().ok(),
+    }
+}
+
+impl Notice {
+    async fn new(pool: PgPool, notice: NoticeKind) -> Self {
+        nesie_storage::migrate::migrate_with(&pool).await.expect("the calendar is shipped");
+        let scene = Scene::new(pool, Ask::default()).await;
+        let id = CaseId::from_uuid(Uuid::now_v7());
+        let document = DocumentId::from_uuid(Uuid::now_v7());
+        let subject = NoticeSubject {
+            notice,
+            code: Channel::parse("mobile").expect("a code"),
+            kind: ChannelKind::MobileApplication,
+        };
+        let details =
+            ChannelNoticeDetails { subject, contents: contents(), document_ids: vec![document], sent_outside: None };
+        let details = serde_json::to_vec(&details).expect("JSON");
+        let protection = &scene.world.protection;
+        let new = NewCase {
+            id,
+            kind: CaseKind::ChannelNotice,
+            submitted_by: "issuer|aigul",
+            natural_key: b"mobile",
+            details_sealed: &protection.seal(&details_place(id), &details),
+            summary: &json!({}),
+            policy: &CasePolicy::default(),
+            ruleset: "2025-01-01",
+            build: "test",
+            received_at: scene.now(),
+        };
+        let attached = CaseDocument {
+            id: document,
+            case_id: id,
+            name: "policy.pdf",
+            content_type: "application/pdf",
+            content_sealed: &protection.seal(&document_place(document), b"%PDF a policy"),
+            sha256: &sha256(b"%PDF a policy"),
+            received_at: scene.now(),
+        };
+        let mut connection = scene.world.pool.acquire().await.expect("a connection");
+        cases::insert(&mut connection, &new).await.expect("a case");
+        cases::insert_document(&mut connection, &attached).await.expect("a document");
+        drop(connection);
+        Self { scene, id }
+    }
+
+    fn step(&self) -> CaseStep {
+        CaseStep { case_id: self.id, at: self.scene.now() }
+    }
+
+    /// An act of compliance, and what the step answers: twice, as after a lost answer.
+    async fn act(&self, act: &str, body: Value, at: DateTime<Utc>) -> (CaseAnswer, CaseStage) {
+        let id = SubmissionId::from_uuid(Uuid::now_v7());
+        let plain = body.to_string();
+        let new = CaseSubmission {
+            id,
+            case_id: self.id,
+            act: act.to_owned(),
+            body_sealed: self.scene.world.protection.seal(&submission_place(id), plain.as_bytes()),
+            body_sha256: sha256(plain.as_bytes()).to_vec(),
+            submitted_by: "issuer|aigul".to_owned(),
+            roles: vec!["compliance".to_owned()],
+            reason: "проверено".to_owned(),
+            received_at: at,
+            answer: None,
+        };
+        let mut connection = self.scene.world.pool.acquire().await.expect("a connection");
+        cases::insert_submission(&mut connection, &new).await.expect("a submission");
+        drop(connection);
+        let input = || CaseActs { case_id: self.id, submission_ids: vec![id], at };
+        let first = record_channel_acts(&self.scene.world, input()).await.expect("decided");
+        let rows = self.rows().await;
+        let again = record_channel_acts(&self.scene.world, input()).await.expect("decided before");
+        assert_eq!(again, first);
+        assert_eq!(self.rows().await, rows, "a repeat writes nothing");
+        (first.answers[0].clone(), first.stage)
+    }
+
+    async fn rows(&self) -> Vec<String> {
+        let mut digests = Vec::new();
+        for table in ["timeline", "audit", "outbox", "duties", "channels", "channel_notice_versions"] {
+            let query = format!("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t");
+            digests.push(self.scene.value(&query).await);
+        }
+        digests
+    }
+
+    /// Up to the term: taken up, said to be sent, sent, counted.
+    async fn sent(&self) -> CaseStage {
+        let world = &self.scene.world;
+        assert_eq!(open_channel_notice(world, self.step()).await, Ok(CaseStage::Draft));
+        assert_eq!(self.act("send_notice", json!({}), self.scene.now()).await, (CaseAnswer::DONE, CaseStage::Handling));
+        assert_eq!(send_notice(world, self.step()).await, Ok(CaseStage::Handling));
+        count_notice_term(world, self.step()).await.expect("counted")
+    }
+
+    async fn end(self) {
+        self.scene.end().await;
+    }
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_notice_is_sent_once_whatever_the_regulators_channel_does(pool: PgPool) {
+    let notice = Notice::new(pool, NoticeKind::Opening).await;
+    let (scene, world) = (&notice.scene, &notice.scene.world);
+    assert_eq!(open_channel_notice(world, notice.step()).await, Ok(CaseStage::Draft));
+    let rows = notice.rows().await;
+    assert_eq!(open_channel_notice(world, notice.step()).await, Ok(CaseStage::Draft));
+    assert_eq!(notice.rows().await, rows, "a repeat writes nothing");
+    notice.act("send_notice", json!({}), scene.now()).await;
+    for fault in [
+        json!({"kind": "status", "code": 503}),
+        json!({"kind": "status_after", "code": 500}),
+        json!({"kind": "malformed"}),
+    ] {
+        scene.fault("regulator", "submit", fault, Some(1)).await;
+        let failure = send_notice(world, notice.step()).await.expect_err("no receipt came");
+        assert_eq!((failure.class, failure.provider), (FailureClass::Retry, Some("regulator")));
+        assert_eq!(scene.value("SELECT count(*) FROM channel_notice_receipts").await, "0");
+    }
+    assert_eq!(send_notice(world, notice.step()).await, Ok(CaseStage::Handling));
+    assert_eq!(send_notice(world, notice.step()).await, Ok(CaseStage::Handling), "the regulator has it");
+    let letters = scene.ledger("regulator").await;
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(letters[0]["idempotency_key"], format!("{}:send_notice:1", notice.id));
+    let kept = "SELECT receipt_number FROM channel_notice_receipts r JOIN evidence e ON e.id = r.evidence_id";
+    assert_eq!(scene.value(kept).await, letters[0]["receipt_number"].as_str().expect("a number"));
+    assert_eq!(scene.value("SELECT state || ':' || ended_by FROM duties").await, "met:issuer|aigul");
+    notice.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_channel_opens_on_its_day_with_what_was_notified(pool: PgPool) {
+    let notice = Notice::new(pool, NoticeKind::Opening).await;
+    let (scene, world) = (&notice.scene, &notice.scene.world);
+    let stage = notice.sent().await;
+    let CaseStage::AwaitingTerm { earliest_on } = stage else { panic!("{stage:?}") };
+    assert_eq!(count_notice_term(world, notice.step()).await, Ok(stage), "counted once");
+    assert_eq!(earliest_on.to_string(), "2027-06-01", "the day that was announced");
+    assert!(local_date(scene.now()) < earliest_on, "it lies ahead");
+    tell_of_term(world, notice.step()).await.expect("read anew");
+    let told = "SELECT count(*) FROM timeline WHERE kind = 'channel_notice_term_passed'";
+    assert_eq!(scene.value(told).await, "0", "a timer that fires early tells nothing");
+
+    let early = earliest_on.pred_opt().expect("a day");
+    let refused =
+        CaseAnswer::Refused { code: "channel_notice.too_early".to_owned(), detail: Some(earliest_on.to_string()) };
+    let noon = |day: chrono::NaiveDate| day.and_hms_opt(7, 0, 0).expect("noon in Almaty").and_utc();
+    assert_eq!(notice.act("activate", json!({}), noon(early)).await, (refused, stage));
+    assert_eq!(policy::channel(&world.pool, "mobile").await.expect("read"), None);
+    tell_of_term(world, CaseStep { case_id: notice.id, at: noon(earliest_on) }).await.expect("told");
+    assert_eq!(scene.value(told).await, "1");
+    let opened = notice.act("activate", json!({}), noon(earliest_on)).await;
+    assert_eq!(opened, (CaseAnswer::DONE, CaseStage::InEffect));
+    let channel = policy::channel(&world.pool, "mobile").await.expect("read").expect("open");
+    assert_eq!(channel.operations, ["microcredit_card"]);
+    assert_eq!(channel.active_from, noon(earliest_on));
+    notice.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn an_amended_day_supersedes_the_duty_and_a_late_notice_meets_it_late(pool: PgPool) {
+    let notice = Notice::new(pool, NoticeKind::Opening).await;
+    let (scene, world) = (&notice.scene, &notice.scene.world);
+    assert_eq!(open_channel_notice(world, notice.step()).await, Ok(CaseStage::Draft));
+    let tomorrow = local_date(scene.now() + TimeDelta::days(1));
+    let amendment = |planned_on| {
+        json!(NoticeAmendment { contents: NoticeContents { planned_on, ..contents() }, document_ids: Vec::new() })
+    };
+    let (answer, _) = notice.act("amend_draft", amendment(Some(tomorrow)), scene.now()).await;
+    assert_eq!(answer, CaseAnswer::DONE);
+    let chain = "SELECT string_agg(state || ':' || generation, ' ' ORDER BY generation) FROM duties";
+    assert_eq!(scene.value(chain).await, "superseded:0 open:1");
+    let (answer, _) = notice.act("amend_draft", amendment(None), scene.now()).await;
+    let stays = CaseAnswer::Refused { code: "channel_notice.planned_day_stays".to_owned(), detail: None };
+    assert_eq!(answer, stays);
+    notice.act("send_notice", json!({}), scene.now()).await;
+    send_notice(world, notice.step()).await.expect("sent");
+    assert_eq!(scene.value(chain).await, "superseded:0 met_late:1");
+    let letter = &scene.ledger("regulator").await[0];
+    assert_eq!(letter["body"]["planned_on"], tomorrow.to_string());
+    notice.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_withdrawn_notice_takes_no_more_acts_and_a_change_needs_an_open_channel(pool: PgPool) {
+    let notice = Notice::new(pool, NoticeKind::Change).await;
+    let stage = notice.sent().await;
+    let CaseStage::AwaitingTerm { earliest_on } = stage else { panic!("{stage:?}") };
+    let later = earliest_on.and_hms_opt(7, 0, 0).expect("noon in Almaty").and_utc();
+    assert_eq!(notice.scene.ledger("regulator").await[0]["kind"], "channel_change");
+    let refused = CaseAnswer::Refused { code: "channel.not_open".to_owned(), detail: None };
+    assert_eq!(notice.act("activate", json!({}), later).await, (refused, stage), "no such channel");
+    let withdrawn = CaseStage::Closed { outcome: CaseOutcome::Withdrawn };
+    assert_eq!(notice.act("withdraw", json!({}), later).await, (CaseAnswer::DONE, withdrawn));
+    let over = CaseAnswer::Refused { code: "channel_notice.over".to_owned(), detail: None };
+    assert_eq!(notice.act("activate", json!({}), later).await, (over, withdrawn));
+    notice.end().await;
+}
