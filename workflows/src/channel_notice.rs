@@ -40,7 +40,7 @@ impl ChannelNotice {
     #[run(name = "ChannelNotice")]
     pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<CaseOutcome> {
         let context = &*context;
-        Ok(case::run(context, notify(context)).await?)
+        case::run(context, notify(context)).await
     }
 
     #[update]

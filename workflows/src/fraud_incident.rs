@@ -43,7 +43,7 @@ impl FraudIncident {
     #[run(name = "FraudIncident")]
     pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<CaseOutcome> {
         let context = &*context;
-        Ok(case::run(context, handle(context)).await?)
+        case::run(context, handle(context)).await
     }
 
     #[update]

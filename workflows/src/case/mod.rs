@@ -268,22 +268,6 @@ where
     work(context, activity).await
 }
 
-/// As [`receive`], or `None` where a signal stirred the case before an act came: an approval may have been decided.
-pub(crate) async fn receive_or_stirred<W: Case, A>(
-    context: &WorkflowContext<W>,
-    activity: impl Fn() -> A,
-) -> Result<Option<CaseStage>, CaseStop>
-where
-    A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
-{
-    let seen = context.state(|state| state.case().stirred);
-    context.wait_condition(|state| !state.case().arrived.is_empty() || state.case().stirred != seen).await?;
-    if context.state(|state| state.case().arrived.is_empty()) {
-        return Ok(None);
-    }
-    work(context, activity).await.map(Some)
-}
-
 /// As [`receive`], or `None` where an instant came before an act did: the timer only wakes.
 pub(crate) async fn receive_until<W: Case, A>(
     context: &WorkflowContext<W>,

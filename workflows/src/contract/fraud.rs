@@ -1,4 +1,5 @@
 //! What a fraud incident asks of the world (para 13 ¶1).
+#![expect(clippy::needless_pass_by_value, reason = "declarations without bodies: nothing is consumed")]
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 use nesie_domain::case::CaseStage;

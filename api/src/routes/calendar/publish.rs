@@ -148,7 +148,7 @@ fn read(body: &[u8]) -> Result<(ProposedVersion, String), Problem> {
                     "/version",
                     "calendar.version",
                     "От 1 до 40 знаков: строчные латинские буквы, цифры, точка, дефис",
-                )
+                );
             })
             .ok()
     });

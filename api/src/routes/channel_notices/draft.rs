@@ -104,7 +104,7 @@ pub(crate) async fn draft(
         operations: version.contents.operations.iter().map(ToString::to_string).collect(),
         security_procedures: version.contents.security_procedures,
         planned_on: version.contents.planned_on,
-        document_ids: version.document_ids.iter().map(|id| id.as_uuid()).collect(),
+        document_ids: version.document_ids.iter().map(nesie_domain::ids::DocumentId::as_uuid).collect(),
         receipt,
         term,
     }))
