@@ -163,6 +163,8 @@ async fn a_draft_is_amended_with_its_duty_and_a_sent_notice_can_only_be_withdraw
     done(&compliance, Method::POST, &format!("{path}/withdrawal"), json!({"reason": "проект отложен"})).await;
     let closed = compliance.case_at(&path, "closed").await;
     assert_eq!(closed["stage"]["outcome"], "withdrawn");
+    let id = path.rsplit_once('/').expect("a path with an id").1;
+    stack.keep_history_of(&format!("case/{id}"), "channel-notice-withdrawn").await;
     assert_eq!(compliance.get("/v1/channels").await["items"], json!([]));
     let (status, answer) =
         stack.site().await.act(Method::POST, &format!("{path}/withdrawal"), json!({"reason": "x"})).await;

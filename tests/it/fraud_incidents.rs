@@ -63,6 +63,7 @@ async fn everybody_is_informed_measures_are_proved_and_the_case_closes_when_noth
     case.done("closure", json!({"reason": "всё сделано"})).await;
     case.at_stage("closed").await;
     case.refused("closure", json!({"reason": "ещё раз"}), "case.closed").await;
+    stack.keep_history_of(&case.workflow(), "fraud-incident").await;
 
     let database = stack.database().await;
     let audit = case.audit(&database).await;

@@ -235,9 +235,10 @@ async fn a_parked_step_of_a_case_is_retried_and_a_decided_request_reaches_the_ca
         "INSERT INTO approvals (id, kind, case_id, object, proposal, difference, rule, maker, maker_reason, created_at,
                                 expires_at, state)
          SELECT $1, 'resumption', id, 'case/' || id, '{}', '{}', '{\"roles\":[\"approver\"],\"valid_hours\":72}',
-                'i|saule', 'r', now(), now() + interval '72 hours', 'pending' FROM cases",
+                'i|saule', 'r', now(), now() + interval '72 hours', 'pending' FROM cases WHERE id = $2",
     )
     .bind(approval)
+    .bind(id.parse::<uuid::Uuid>().expect("a UUID"))
     .execute(&pool)
     .await
     .expect("asked");
@@ -249,7 +250,6 @@ async fn a_parked_step_of_a_case_is_retried_and_a_decided_request_reaches_the_ca
         if told { Ok(()) } else { Err("not passed on".to_string()) }
     })
     .await;
-    let handle = stack.temporal().await.get_workflow_handle::<temporalio_client::UntypedWorkflow>(format!("case/{id}"));
-    let history = handle.fetch_history(Default::default()).to_json().await.expect("a history");
+    let history = stack.history(&format!("case/{id}")).await;
     assert!(String::from_utf8_lossy(&history).contains("stirred"), "the signal is in the case's history");
 }

@@ -1,6 +1,8 @@
 //! Released histories replay: what was decided is decided the same way by today's code.
 //! A history here is never made again: a change that breaks one goes through `patched()`.
 
+use nesie_workflows::channel_notice::ChannelNotice;
+use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
@@ -46,10 +48,26 @@ fn histories() -> Vec<(String, Vec<u8>)> {
 
 #[tokio::test]
 async fn released_histories_replay() {
-    let options = WorkflowReplayerOptions::new().register_workflow::<LoanOrigination>().expect("registered").build();
+    let options = WorkflowReplayerOptions::new()
+        .register_workflow::<LoanOrigination>()
+        .and_then(|options| options.register_workflow::<FraudIncident>())
+        .and_then(|options| options.register_workflow::<ChannelNotice>())
+        .expect("registered")
+        .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let histories = histories();
-    for expected in ["account", "card", "merchant", "parked", "unknown", "refused", "expired", "withdrawn"] {
+    for expected in [
+        "account",
+        "card",
+        "merchant",
+        "parked",
+        "unknown",
+        "refused",
+        "expired",
+        "withdrawn",
+        "fraud",
+        "channel-notice",
+    ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }
     for (name, bytes) in histories {

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use nesie_storage::PgPool;
 use nesie_storage::pool::connect;
 use nesie_workflows::aml_refresh::AmlRefresh;
-use nesie_workflows::origination::LoanOrigination;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use temporalio_client::{Client, ClientOptions, ConnectionOptions, WorkflowStartOptions};
+use temporalio_client::{Client, ClientOptions, ConnectionOptions, UntypedWorkflow, WorkflowStartOptions};
 use uuid::Uuid;
 
 use super::process::{Process, free_port, variable};
@@ -189,14 +188,25 @@ impl Stack {
     /// Where `NESIE_KEEP_HISTORIES` is set: waits for the end of an application's workflow and keeps its history for
     /// replay. One that is there is released code's, and is never made again.
     pub(crate) async fn keep_history(&self, id: &str, name: &str) {
+        self.keep_history_of(&format!("application/{id}"), name).await;
+    }
+
+    /// The same for any workflow.
+    pub(crate) async fn keep_history_of(&self, workflow: &str, name: &str) {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("histories").join(format!("{name}.json"));
         if std::env::var_os("NESIE_KEEP_HISTORIES").is_none() || file.exists() {
             return;
         }
-        let handle = self.temporal().await.get_workflow_handle::<LoanOrigination>(format!("application/{id}"));
+        let handle = self.temporal().await.get_workflow_handle::<UntypedWorkflow>(workflow.to_string());
         handle.get_result(Default::default()).await.expect("the workflow ends");
-        let history = handle.fetch_history(Default::default()).to_json().await.expect("a history");
+        let history = self.history(workflow).await;
         std::fs::write(&file, history).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+
+    /// The history of a workflow as it is now.
+    pub(crate) async fn history(&self, workflow: &str) -> Vec<u8> {
+        let handle = self.temporal().await.get_workflow_handle::<UntypedWorkflow>(workflow.to_string());
+        handle.fetch_history(Default::default()).to_json().await.expect("a history")
     }
 
     /// SIGKILL to the worker.

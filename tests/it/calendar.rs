@@ -1,0 +1,67 @@
+//! The working calendar over the real stack: two people publish a version while a term runs (R-130 to R-133 stand for
+//! every duty). Never a date of a holiday by heart: the version in force is read and changed by one day.
+
+use chrono::TimeDelta;
+use nesie_platform::clock::now;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Case, Stack, eventually};
+
+#[tokio::test]
+async fn a_version_published_by_two_people_in_mid_term_supersedes_the_duties_that_move() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let incident = json!({
+        "reference": "INC-1", "kind": "other_fraud", "detected_at": now() - TimeDelta::minutes(1),
+        "description": "Заявки от чужого имени",
+    });
+    let case = Case::report(&compliance, "fraud-incidents", incident).await;
+    case.with_duties("open", 2).await;
+    let before = case.duty("inform_regulator").await;
+    let due_on = before["due_on"].as_str().expect("a day").to_string();
+    let counted = compliance.get(&format!("/v1/calendar/working-days?from={due_on}&days=1")).await;
+    let after_it = counted["due_on"].as_str().expect("a day").to_string();
+
+    // The day on which the regulator is to be informed becomes a day off.
+    let in_force = before["calendar_version"].as_str().expect("a version").to_string();
+    let version = compliance.get(&format!("/v1/calendar/versions/{in_force}")).await;
+    let mut days = version["days"].as_array().expect("days").clone();
+    days.push(json!({
+        "on": due_on, "kind": "transferred_day_off", "name": "Перенос", "source": "Приказ № 1", "estimated": false,
+    }));
+    let proposed = json!({
+        "version": "kz-story", "first_day": version["first_day"], "last_day": version["last_day"],
+        "source": "Приказ № 1", "days": days, "reason": "опубликован приказ о переносе",
+    });
+    let (status, answer) = compliance.send(Method::POST, "/v1/calendar/versions", Some(proposed)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let decision = format!("/v1/approvals/{}/decision", answer["approval_id"].as_str().expect("an id"));
+    let yes = json!({"decision": "approve", "reason": "сверено с приказом"});
+    let same = stack.front("dana", "compliance approver").await;
+    let (status, answer) = same.send(Method::POST, &decision, Some(yes.clone())).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")), "{answer}");
+    let (status, answer) = stack.front("aliya", "approver").await.send(Method::POST, &decision, Some(yes)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+
+    let view = case.with_duties("superseded", 2).await;
+    assert_eq!(view["duty_counts"]["open"], 2, "each has one that took its place: {view}");
+    let duties = view["duties"].as_array().expect("duties");
+    let of_regulator: Vec<&Value> = duties.iter().filter(|duty| duty["kind"] == "inform_regulator").collect();
+    let (old, new): (Vec<&Value>, Vec<&Value>) =
+        of_regulator.into_iter().partition(|duty| duty["state"] == "superseded");
+    assert_eq!((&old[0]["id"], &old[0]["due_on"]), (&before["id"], &before["due_on"]), "the old one is kept");
+    assert_eq!((&new[0]["due_on"], &new[0]["calendar_version"]), (&json!(after_it), &json!("kz-story")));
+    assert_eq!((&old[0]["superseded_by"], &new[0]["generation"]), (&new[0]["id"], &json!(1)));
+
+    let changes = eventually("every change is listed and its case woken", || async {
+        let changes = compliance.get("/v1/calendar/versions/kz-story/changes").await;
+        let items = changes["items"].as_array().cloned().unwrap_or_default();
+        let woken = items.len() == 2 && items.iter().all(|change| !change["woken_at"].is_null());
+        if woken { Ok(items) } else { Err(changes.to_string()) }
+    })
+    .await;
+    assert!(changes.iter().all(|change| change["case_id"] == case.id.as_str() && change["earlier"] == false));
+    let history = stack.history(&case.workflow()).await;
+    assert!(String::from_utf8_lossy(&history).contains("stirred"), "the case was woken by a signal");
+}
