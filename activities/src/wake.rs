@@ -3,39 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::CaseId;
-use nesie_workflows::case::workflow_id;
+use nesie_workflows::case::{AnyCase, Stirred, Watched, workflow_id};
 use temporalio_client::errors::{WorkflowInteractionError, WorkflowQueryError};
 use temporalio_client::tonic::Code;
-use temporalio_client::{WorkflowQueryOptions, WorkflowSignalOptions};
-use temporalio_common::{QueryDefinition, SignalDefinition, UntypedWorkflow};
+use temporalio_client::{QueryRejectCondition, WorkflowQueryOptions, WorkflowSignalOptions};
 
 use crate::World;
 use crate::failure::Failure;
-
-/// The signal that every case's workflow has.
-struct Stirred;
-
-impl SignalDefinition for Stirred {
-    type Workflow = UntypedWorkflow;
-    type Input = ();
-
-    fn name(&self) -> &'static str {
-        "stirred"
-    }
-}
-
-/// The query that every case's workflow has: until when its watch sleeps.
-struct Watched;
-
-impl QueryDefinition for Watched {
-    type Workflow = UntypedWorkflow;
-    type Input = ();
-    type Output = Option<DateTime<Utc>>;
-
-    fn name(&self) -> &'static str {
-        "watched"
-    }
-}
 
 /// Whether a case could be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +25,7 @@ pub(crate) enum Woken {
 pub(crate) enum Watch {
     /// It sleeps until then, or until it is stirred.
     Until(Option<DateTime<Utc>>),
-    /// It has no workflow.
+    /// It has no workflow that runs.
     NotThere,
     /// It can not be asked: no worker answers, or it fails.
     Silent,
@@ -60,7 +34,7 @@ pub(crate) enum Watch {
 /// Tells a case's workflow to look at its duties again.
 pub(crate) async fn stir(world: &World, case_id: CaseId) -> Result<Woken, Failure> {
     let client = world.temporal.as_ref().ok_or_else(|| Failure::retry("temporal.missing"))?;
-    let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow_id(case_id));
+    let handle = client.get_workflow_handle::<AnyCase>(workflow_id(case_id));
     match handle.signal(Stirred, (), WorkflowSignalOptions::default()).await {
         Ok(()) => Ok(Woken::Told),
         Err(WorkflowInteractionError::NotFound(_)) => Ok(Woken::NotThere),
@@ -75,10 +49,12 @@ pub(crate) async fn stir(world: &World, case_id: CaseId) -> Result<Woken, Failur
 /// Asks a case's workflow until when its watch sleeps.
 pub(crate) async fn watched(world: &World, case_id: CaseId) -> Result<Watch, Failure> {
     let client = world.temporal.as_ref().ok_or_else(|| Failure::retry("temporal.missing"))?;
-    let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow_id(case_id));
-    Ok(match handle.query(Watched, (), WorkflowQueryOptions::default()).await {
+    let handle = client.get_workflow_handle::<AnyCase>(workflow_id(case_id));
+    // A closed workflow still answers queries, from its history: it has no timer any more.
+    let options = WorkflowQueryOptions::builder().reject_condition(QueryRejectCondition::NotOpen).build();
+    Ok(match handle.query(Watched, (), options).await {
         Ok(until) => Watch::Until(until),
-        Err(WorkflowQueryError::NotFound(_)) => Watch::NotThere,
+        Err(WorkflowQueryError::NotFound(_) | WorkflowQueryError::Rejected { .. }) => Watch::NotThere,
         Err(WorkflowQueryError::Rpc(status)) if status.code() == Code::NotFound => Watch::NotThere,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a case can not be asked for its watch");

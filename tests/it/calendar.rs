@@ -3,8 +3,11 @@
 
 use chrono::TimeDelta;
 use nesie_platform::clock::now;
+use nesie_workflows::contract::DutySweepDone;
+use nesie_workflows::duty_sweep::DutySweep;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use temporalio_client::{UntypedWorkflow, WorkflowStartOptions};
 
 use crate::harness::{Case, Stack, eventually};
 
@@ -64,4 +67,42 @@ async fn a_version_published_by_two_people_in_mid_term_supersedes_the_duties_tha
     assert!(changes.iter().all(|change| change["case_id"] == case.id.as_str() && change["earlier"] == false));
     let history = stack.history(&case.workflow()).await;
     assert!(String::from_utf8_lossy(&history).contains("stirred"), "the case was woken by a signal");
+}
+
+/// One sweep over all cases of the stack, as the schedule starts it.
+async fn sweep(stack: &Stack, number: u32) -> DutySweepDone {
+    let id = format!("{}/sweep/{number}", stack.task_queue);
+    let options = WorkflowStartOptions::new(stack.task_queue.clone(), id).build();
+    let handle = stack.temporal().await.start_workflow(DutySweep::run, (), options).await.expect("the sweep starts");
+    handle.get_result(Default::default()).await.expect("the sweep succeeds")
+}
+
+#[tokio::test]
+async fn the_sweep_proves_that_every_open_duty_has_a_live_timer_and_tells_of_one_that_has_none() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let incident = json!({
+        "reference": "INC-1", "kind": "other_fraud", "detected_at": now() - TimeDelta::minutes(1),
+        "description": "Заявки от чужого имени",
+    });
+    let case = Case::report(&compliance, "fraud-incidents", incident).await;
+    case.with_duties("open", 2).await;
+    let clean = eventually("the case's timer agrees with its rows", || async {
+        let done = sweep(&stack, rand::random()).await;
+        if done.findings.is_empty() { Ok(done) } else { Err(format!("{:?}", done.findings)) }
+    })
+    .await;
+    assert_eq!((clean.cases, clean.duties), (1, 2));
+
+    // Somebody ends the workflow behind our back: the duties are still open, and nothing would wake.
+    let handle = stack.temporal().await.get_workflow_handle::<UntypedWorkflow>(case.workflow());
+    handle.terminate(Default::default()).await.expect("terminated");
+    let found = sweep(&stack, rand::random()).await;
+    assert_eq!(found.findings.len(), 1, "{:?}", found.findings);
+    assert_eq!(found.findings[0].case_id.to_string(), case.id);
+    let alerts: i64 = sqlx::query_scalar("SELECT count(*) FROM audit WHERE action = 'duty_sweep_findings'")
+        .fetch_one(&stack.database().await)
+        .await
+        .expect("the audit log");
+    assert_eq!(alerts, 1);
 }
