@@ -50,8 +50,10 @@ fn histories() -> Vec<(String, Vec<u8>)> {
 async fn released_histories_replay() {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<LoanOrigination>()
-        .and_then(|options| options.register_workflow::<FraudIncident>())
-        .and_then(|options| options.register_workflow::<ChannelNotice>())
+        .expect("registered")
+        .register_workflow::<FraudIncident>()
+        .expect("registered")
+        .register_workflow::<ChannelNotice>()
         .expect("registered")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
