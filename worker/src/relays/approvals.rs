@@ -8,14 +8,14 @@ use nesie_domain::approval::{ApprovalKind, ApprovalState};
 use nesie_domain::ids::{ApprovalId, CaseId, Owner};
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::{PgPool, audit};
-use nesie_workflows::case;
+use nesie_workflows::case::{self, AnyCase, Stirred};
 use nesie_workflows::contract::Remedy;
 use nesie_workflows::origination::{Act, ActOutcome, LoanOrigination, What, workflow_id};
 use serde_json::json;
 use temporalio_client::errors::{WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError};
 use temporalio_client::tonic::Code;
 use temporalio_client::{
-    UntypedSignal, UntypedWorkflow, WorkflowExecuteUpdateOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    UntypedWorkflow, WorkflowExecuteUpdateOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
     WorkflowSignalOptions, WorkflowStartOptions,
 };
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
@@ -75,9 +75,8 @@ async fn pass_on(client: &Temporal, settings: &RelaySettings, row: &Approval) ->
 
 /// A case reads its requests itself; it only has to look.
 async fn stir(client: &Temporal, case_id: CaseId) -> anyhow::Result<Passed> {
-    let handle = client.get_workflow_handle::<UntypedWorkflow>(case::workflow_id(case_id));
-    let signal = UntypedSignal::new("stirred");
-    match handle.signal(signal, payload(&()), WorkflowSignalOptions::default()).await {
+    let handle = client.get_workflow_handle::<AnyCase>(case::workflow_id(case_id));
+    match handle.signal(Stirred, (), WorkflowSignalOptions::default()).await {
         Ok(()) => Ok(Passed::On),
         Err(WorkflowInteractionError::NotFound(_)) => Ok(Passed::On),
         Err(WorkflowInteractionError::Rpc(status)) if status.code() == Code::NotFound => Ok(Passed::On),
