@@ -1,6 +1,8 @@
 //! The case that a step works on, with its details opened, and what people submitted for it; the end of a case.
 //! Never a rule of one kind of case: those stand in the file of the kind.
 
+mod acting;
+
 use chrono::{DateTime, Utc};
 use nesie_domain::case::{CaseOutcome, CaseStage};
 use nesie_domain::ids::{CaseId, Owner, SubmissionId};
@@ -11,6 +13,8 @@ use nesie_storage::{PgConnection, duties, pool};
 use nesie_workflows::contract::{CaseAnswer, CaseEnd};
 use serde::de::DeserializeOwned;
 use serde_json::json;
+
+pub(crate) use acting::{Acting, Deed, Proposal};
 
 use crate::World;
 use crate::failure::Failure;

@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod incidents;
 pub mod lists;
+pub mod loans;
 pub mod locks;
 pub mod migrate;
 pub mod money;

@@ -5,59 +5,17 @@
 use chrono::{DateTime, NaiveTime, Utc};
 use nesie_domain::calendar::almaty_instant;
 use nesie_domain::case::{CaseOutcome, CaseStage};
-use temporalio_macros::{workflow, workflow_methods};
-use temporalio_workflow::{SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult};
+use temporalio_workflow::WorkflowContext;
 
-use crate::case::{self, Case, CaseAct, CaseInput, CaseState, CaseStop, ask, receive, receive_until, step};
-use crate::contract::{CaseAnswer, Channels};
+use crate::case::{CaseStop, ask, case_workflow, receive, receive_until, step};
+use crate::contract::Channels;
 
-/// One notice.
-#[workflow]
-pub struct ChannelNotice {
-    case: CaseState,
+case_workflow! {
+    /// One notice, from its draft to effect, or to its withdrawal.
+    ChannelNotice {} named "ChannelNotice" runs notify
 }
 
 type Context = WorkflowContext<ChannelNotice>;
-
-impl Case for ChannelNotice {
-    fn case(&self) -> &CaseState {
-        &self.case
-    }
-
-    fn case_mut(&mut self) -> &mut CaseState {
-        &mut self.case
-    }
-}
-
-#[workflow_methods]
-impl ChannelNotice {
-    #[init]
-    fn new(_context: &WorkflowContextView, input: CaseInput) -> Self {
-        Self { case: CaseState::new(input) }
-    }
-
-    /// Brings one notice from its draft to effect, or to its withdrawal.
-    #[run(name = "ChannelNotice")]
-    pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<CaseOutcome> {
-        let context = &*context;
-        case::run(context, notify(context)).await
-    }
-
-    #[update]
-    pub async fn act(context: &mut WorkflowContext<Self>, act: CaseAct) -> CaseAnswer {
-        case::act(context, act).await
-    }
-
-    #[signal]
-    pub fn stirred(&mut self, _context: &mut SyncWorkflowContext<Self>) {
-        self.case.stirred += 1;
-    }
-
-    #[query]
-    pub fn watched(&self, _context: &WorkflowContextView) -> Option<DateTime<Utc>> {
-        self.case.armed
-    }
-}
 
 /// The business: each stage says what comes next.
 async fn notify(context: &Context) -> Result<CaseOutcome, CaseStop> {

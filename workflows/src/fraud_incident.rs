@@ -2,65 +2,20 @@
 //! Never one workflow a client, and never a clock of one duty that waits for another.
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use nesie_domain::case::CaseOutcome;
-use temporalio_macros::{workflow, workflow_methods};
-use temporalio_workflow::{SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflows};
+use temporalio_workflow::{WorkflowContext, workflows};
 
-use crate::case::{self, Case, CaseAct, CaseInput, CaseState, CaseStop, receive, step, stir};
-use crate::contract::{CaseAnswer, CaseStep, Fraud};
+use crate::case::{CaseStop, case_workflow, receive, step, stir};
+use crate::contract::{CaseStep, Fraud};
 use crate::parking::attempt;
 
-/// One incident.
-#[workflow]
-pub struct FraudIncident {
-    case: CaseState,
-    /// Clients may have to be informed.
-    to_inform: bool,
+case_workflow! {
+    /// One incident, handled until compliance closes it with every duty met. `to_inform`: clients may have to be informed.
+    FraudIncident { to_inform: bool = false } named "FraudIncident" runs handle
 }
 
 type Context = WorkflowContext<FraudIncident>;
-
-impl Case for FraudIncident {
-    fn case(&self) -> &CaseState {
-        &self.case
-    }
-
-    fn case_mut(&mut self) -> &mut CaseState {
-        &mut self.case
-    }
-}
-
-#[workflow_methods]
-impl FraudIncident {
-    #[init]
-    fn new(_context: &WorkflowContextView, input: CaseInput) -> Self {
-        Self { case: CaseState::new(input), to_inform: false }
-    }
-
-    /// Handles one incident until compliance closes it with every duty met.
-    #[run(name = "FraudIncident")]
-    pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<CaseOutcome> {
-        let context = &*context;
-        case::run(context, handle(context)).await
-    }
-
-    #[update]
-    pub async fn act(context: &mut WorkflowContext<Self>, act: CaseAct) -> CaseAnswer {
-        case::act(context, act).await
-    }
-
-    #[signal]
-    pub fn stirred(&mut self, _context: &mut SyncWorkflowContext<Self>) {
-        self.case.stirred += 1;
-    }
-
-    #[query]
-    pub fn watched(&self, _context: &WorkflowContextView) -> Option<DateTime<Utc>> {
-        self.case.armed
-    }
-}
 
 /// The business: the incident is opened; then clients are informed beside whatever compliance records.
 async fn handle(context: &Context) -> Result<CaseOutcome, CaseStop> {

@@ -4,18 +4,16 @@
 use nesie_domain::case::{CaseOutcome, CaseStage};
 use nesie_domain::duty::DutyKind;
 use nesie_storage::bodies::cases::{DocumentReference, FraudAct, FraudReport};
-use nesie_storage::cases::CaseSubmission;
-use nesie_storage::facts::{self, Actor, Fact, Move};
 use nesie_storage::incidents::{self, Measure};
 use nesie_storage::{PgConnection, duties as rows, pool};
 use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Establishing, establish};
 use crate::World;
 use crate::calls::{Answered, Call};
-use crate::case::{CaseSubject, actor, answer, submissions};
-use crate::duties::{current_calendar, meet};
+use crate::case::{Acting, CaseSubject, Deed, answer, submissions};
+use crate::duties::current_calendar;
 use crate::failure::Failure;
 use crate::providers::regulator::{Letter, LetterKind, Receipt};
 
@@ -24,12 +22,12 @@ pub(crate) async fn record_fraud_acts(world: &World, input: CaseActs) -> Result<
     let subject = CaseSubject::<FraudReport>::load(world, input.case_id).await?;
     let mut done = CaseActsDone { answers: Vec::new(), stage: CaseStage::Handling };
     for (submission, act) in submissions::<FraudAct>(world, input.case_id, &input.submission_ids).await? {
-        let acting = Acting { world, subject: &subject, submission: &submission, input: &input };
+        let acting = Acting { world, submission: &submission, at: input.at };
         let closes = matches!(act, FraudAct::Close);
         let answer = match acting.answered_before()? {
             Some(answer) => answer,
             None if done.stage.is_closed() => acting.refuse("case.closed", None).await?,
-            None => acting.decide(act).await?,
+            None => Recording { acting: &acting, subject: &subject }.decide(act).await?,
         };
         if closes && answer == CaseAnswer::DONE {
             done.stage = CaseStage::Closed { outcome: CaseOutcome::Completed };
@@ -39,85 +37,81 @@ pub(crate) async fn record_fraud_acts(world: &World, input: CaseActs) -> Result<
     Ok(done)
 }
 
-/// One act at work.
-struct Acting<'a> {
-    world: &'a World,
+/// One act on one incident.
+struct Recording<'a> {
+    acting: &'a Acting<'a>,
     subject: &'a CaseSubject<FraudReport>,
-    submission: &'a CaseSubmission,
-    input: &'a CaseActs,
 }
 
-impl Acting<'_> {
-    /// The answer of an earlier try of this step.
-    fn answered_before(&self) -> Result<Option<CaseAnswer>, Failure> {
-        let known = self.submission.answer.clone().map(serde_json::from_value).transpose();
-        known.map_err(|_| Failure::park("submission.unreadable"))
-    }
-
+impl Recording<'_> {
     async fn decide(&self, act: FraudAct) -> Result<CaseAnswer, Failure> {
         match act {
             FraudAct::NotifyRegulator { text, documents } => self.notify_regulator(&text, &documents).await,
             other => {
-                let mut transaction = pool::begin(&self.world.pool).await?;
+                let acting = self.acting;
+                let mut transaction = pool::begin(&acting.world.pool).await?;
                 let answered = self.record(&mut transaction, other).await?;
                 // A refusal leaves nothing behind but itself.
                 let CaseAnswer::Refused { code, detail } = answered else {
-                    answer(&mut transaction, self.submission.id, &answered, self.input.at).await?;
+                    answer(&mut transaction, acting.submission.id, &answered, acting.at).await?;
                     pool::commit(transaction).await?;
                     return Ok(answered);
                 };
                 drop(transaction);
-                self.refuse(&code, detail).await
+                acting.refuse(&code, detail).await
             }
         }
     }
 
     async fn record(&self, connection: &mut PgConnection, act: FraudAct) -> Result<CaseAnswer, Failure> {
-        let at = self.input.at;
+        let Acting { world, submission, at } = *self.acting;
+        let case_id = submission.case_id;
         match act {
             FraudAct::AddClients { clients } => {
-                let calendar = current_calendar(self.world).await?;
+                let calendar = current_calendar(world).await?;
                 let by = Establishing { case: &self.subject.case, calendar: &calendar, otherwise: at, at };
-                let added = establish(self.world, connection, &by, &clients).await?;
-                self.tell(connection, "clients_added", json!({ "given": clients.len(), "added": added })).await?;
+                let added = establish(world, connection, &by, &clients).await?;
+                self.acting
+                    .tell(connection, Deed::new("clients_added", json!({ "given": clients.len(), "added": added })))
+                    .await?;
             }
             FraudAct::RecordClientInformed { client_id, informed_at, means, documents } => {
                 let evidence = json!({ "informed_at": informed_at, "means": means, "documents": documents });
                 let subject = client_id.to_string();
-                if !self.meet(connection, DutyKind::InformClient, &subject, &evidence).await? {
+                if !self.acting.meet(connection, DutyKind::InformClient, &subject, &evidence).await? {
                     return Ok(refused("duty.not_open"));
                 }
             }
             FraudAct::RecordMeasure { description, done_at, documents } => {
                 let measure = Measure {
-                    id: self.submission.id.as_uuid(),
+                    id: submission.id.as_uuid(),
                     description,
                     done_at,
                     documents: json!(documents),
-                    recorded_by: self.submission.submitted_by.clone(),
+                    recorded_by: submission.submitted_by.clone(),
                     recorded_at: at,
                 };
-                incidents::add_measure(connection, self.input.case_id, &measure).await?;
+                incidents::add_measure(connection, case_id, &measure).await?;
                 let details = json!({ "measure_id": measure.id, "done_at": done_at, "documents": documents });
-                self.tell(connection, "measure_recorded", details).await?;
+                self.acting.tell(connection, Deed::new("measure_recorded", details)).await?;
             }
             FraudAct::CompleteMeasures => {
-                let measures = incidents::measures(&self.world.pool, self.input.case_id).await?;
+                let measures = incidents::measures(&world.pool, case_id).await?;
                 if measures.is_empty() {
                     return Ok(refused("measures.none_recorded"));
                 }
                 let ids: Vec<_> = measures.iter().map(|measure| measure.id).collect();
-                if !self.meet(connection, DutyKind::TakeMeasures, "", &json!({ "measures": ids })).await? {
+                if !self.acting.meet(connection, DutyKind::TakeMeasures, "", &json!({ "measures": ids })).await? {
                     return Ok(refused("duty.not_open"));
                 }
             }
             FraudAct::Close => {
-                let open = rows::open_of_case(connection, self.input.case_id).await?;
+                let open = rows::open_of_case(connection, case_id).await?;
                 if !open.is_empty() {
                     let detail = Some(format!("duties_open:{}", open.len()));
                     return Ok(CaseAnswer::Refused { code: "case.duties_open".to_owned(), detail });
                 }
-                self.tell(connection, "closure_decided", json!({})).await?;
+                self.acting.tell(connection, Deed::new("closure_decided", json!({}))).await?;
             }
             FraudAct::NotifyRegulator { .. } => return Ok(refused("act.unknown")),
         }
@@ -126,11 +120,12 @@ impl Acting<'_> {
 
     /// Sends the notice to the regulator, once, and keeps its receipt.
     async fn notify_regulator(&self, text: &str, documents: &[DocumentReference]) -> Result<CaseAnswer, Failure> {
-        let case_id = self.input.case_id;
-        let open = rows::of_case(&self.world.pool, case_id).await?;
+        let Acting { world, submission, at } = *self.acting;
+        let case_id = submission.case_id;
+        let open = rows::of_case(&world.pool, case_id).await?;
         let open = open.iter().any(|duty| duty.kind == DutyKind::InformRegulator && duty.ended_at.is_none());
         if !open {
-            return self.refuse("duty.not_open", None).await;
+            return self.acting.refuse("duty.not_open", None).await;
         }
         let body = json!({
             "text": text,
@@ -141,66 +136,22 @@ impl Acting<'_> {
         });
         let letter = Letter { kind: LetterKind::FraudIncident, reference: case_id, body: &body, documents: &[] };
         // The submission is the intent: another notice is another submission, a repeat is the same.
-        let intent = self.submission.id;
-        let call = Call::new(case_id, "record_fraud_acts", ("regulator", "submit"), intent, self.input.at);
+        let intent = submission.id;
+        let call = Call::new(case_id, "record_fraud_acts", ("regulator", "submit"), intent, at);
         let key = call.key.clone();
-        let sent: Answered<Receipt> =
-            call.make(self.world, self.world.providers.regulator.submit(&key, &letter)).await?;
-        let mut transaction = pool::begin(&self.world.pool).await?;
-        let evidence_id = sent.received.keep(self.world, &mut transaction).await?;
+        let sent: Answered<Receipt> = call.make(world, world.providers.regulator.submit(&key, &letter)).await?;
+        let mut transaction = pool::begin(&world.pool).await?;
+        let evidence_id = sent.received.keep(world, &mut transaction).await?;
         let evidence = json!({
             "receipt_number": sent.value.receipt_number,
             "received_at": sent.value.received_at,
             "evidence_id": evidence_id,
             "documents": documents,
         });
-        self.meet(&mut transaction, DutyKind::InformRegulator, "", &evidence).await?;
-        answer(&mut transaction, self.submission.id, &CaseAnswer::DONE, self.input.at).await?;
+        self.acting.meet(&mut transaction, DutyKind::InformRegulator, "", &evidence).await?;
+        answer(&mut transaction, submission.id, &CaseAnswer::DONE, at).await?;
         pool::commit(transaction).await?;
         Ok(CaseAnswer::DONE)
-    }
-
-    /// Meets a duty in the actor's name; `false` where it is not open.
-    async fn meet(
-        &self,
-        connection: &mut PgConnection,
-        kind: DutyKind,
-        subject: &str,
-        evidence: &Value,
-    ) -> Result<bool, Failure> {
-        let actor = self.actor();
-        let case_id = self.input.case_id;
-        let met = meet(self.world, connection, case_id, kind, subject, actor, evidence, self.input.at).await?;
-        Ok(met.is_some())
-    }
-
-    /// A fact of the act, in the actor's name.
-    async fn tell(&self, connection: &mut PgConnection, kind: &str, details: Value) -> Result<(), Failure> {
-        let fact = Fact {
-            owner: self.input.case_id.into(),
-            fact_key: &format!("act:{}", self.submission.id),
-            kind,
-            details,
-            at: self.input.at,
-            actor: self.actor(),
-            build: self.world.build,
-            moves: Move::Stays,
-            event: None,
-        };
-        facts::record(connection, fact).await?;
-        Ok(())
-    }
-
-    fn actor(&self) -> Actor {
-        actor(self.submission)
-    }
-
-    async fn refuse(&self, code: &str, detail: Option<String>) -> Result<CaseAnswer, Failure> {
-        let refused = CaseAnswer::Refused { code: code.to_owned(), detail };
-        let mut transaction = pool::begin(&self.world.pool).await?;
-        answer(&mut transaction, self.submission.id, &refused, self.input.at).await?;
-        pool::commit(transaction).await?;
-        Ok(refused)
     }
 }
 

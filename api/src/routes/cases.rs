@@ -1,8 +1,10 @@
 //! Reading cases, whatever their kind: a page of them, one with its duties, its story. Straight from PostgreSQL.
 //! Never shows what is sealed.
 
-use axum::Json;
+pub(crate) mod act;
+pub(crate) mod loans;
 
+use axum::Json;
 use chrono::{DateTime, Utc};
 use nesie_domain::case::CaseKind;
 use nesie_domain::ids::CaseId;
@@ -14,9 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::app::App;
-
 use crate::cases::{find, links};
-
 use crate::problem::Problem;
 use crate::routes::duties::view::{self, DutyView};
 use crate::routes::page::PageQuery;

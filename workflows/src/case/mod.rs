@@ -2,6 +2,7 @@
 //! Never a rule of one kind of case: those stand in the file of the kind.
 
 mod definition;
+mod workflow;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use temporalio_workflow::{
 };
 
 pub use definition::{ActOnCase, AnyCase, Stirred, Watched};
+pub(crate) use workflow::case_workflow;
 
 use crate::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseEnd, CaseStep, Cases, ParkedDecision};
 use crate::duty;
