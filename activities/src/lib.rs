@@ -28,6 +28,7 @@ mod screening;
 mod signature;
 mod signing;
 mod subject;
+mod suspension;
 mod sweep;
 #[cfg(test)]
 mod testing;

@@ -25,7 +25,7 @@ use crate::lists::PreparedLists;
 use crate::providers::Providers;
 use crate::{
     agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, lists,
-    loan, offer, parking, payment, publication, renewed_consent, screening, signature, sweep, transfer,
+    loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep, transfer,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -324,6 +324,66 @@ impl World {
         input: CaseActs,
     ) -> Result<CaseActsDone, ActivityError> {
         alive(&context, fraud::record_fraud_acts(&self, input)).await
+    }
+
+    /// The step `open_suspension`, as `contract::OpenSuspension` declares it.
+    #[activity(definition = nesie_workflows::contract::OpenSuspension)]
+    pub async fn open_suspension(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, suspension::open_suspension(&self, input)).await
+    }
+
+    /// The step `suspend_accrual`, as `contract::SuspendAccrual` declares it.
+    #[activity(definition = nesie_workflows::contract::SuspendAccrual)]
+    pub async fn suspend_accrual(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<(), ActivityError> {
+        alive(&context, suspension::suspend_accrual(&self, input)).await
+    }
+
+    /// The step `suspend_bureau_reporting`, as `contract::SuspendBureauReporting` declares it.
+    #[activity(definition = nesie_workflows::contract::SuspendBureauReporting)]
+    pub async fn suspend_bureau_reporting(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<(), ActivityError> {
+        alive(&context, suspension::suspend_bureau_reporting(&self, input)).await
+    }
+
+    /// The step `notify_of_suspension`, as `contract::NotifyOfSuspension` declares it.
+    #[activity(definition = nesie_workflows::contract::NotifyOfSuspension)]
+    pub async fn notify_of_suspension(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<(), ActivityError> {
+        alive(&context, suspension::notify_of_suspension(&self, input)).await
+    }
+
+    /// The step `record_suspension_acts`, as `contract::RecordSuspensionActs` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordSuspensionActs)]
+    pub async fn record_suspension_acts(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseActs,
+    ) -> Result<CaseActsDone, ActivityError> {
+        alive(&context, suspension::record_suspension_acts(&self, input)).await
+    }
+
+    /// The step `apply_resumption`, as `contract::ApplyResumption` declares it.
+    #[activity(definition = nesie_workflows::contract::ApplyResumption)]
+    pub async fn apply_resumption(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, suspension::apply_resumption(&self, input)).await
     }
 
     /// The step `publish_calendar_version`, as `contract::PublishCalendarVersion` declares it.

@@ -1,5 +1,6 @@
 //! Every route of the API, put together: documented ones, the document itself, its page, fallbacks, limits.
 
+mod accrual_suspensions;
 mod applications;
 mod approvals;
 mod calendar;
@@ -59,6 +60,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(screening_matches::routes())
         .merge(channel_notices::routes())
         .merge(fraud_incidents::routes())
+        .merge(accrual_suspensions::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())
         .merge(duties::routes())

@@ -28,6 +28,7 @@ pub mod rate;
 pub mod rejection;
 pub mod schedule;
 pub mod screening;
+pub mod suspension;
 pub mod term;
 mod text_form;
 pub mod webhook;

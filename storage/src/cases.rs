@@ -172,6 +172,23 @@ pub async fn get(executor: impl PgExecutor<'_>, id: CaseId) -> Result<Option<Cas
     .transpose()
 }
 
+/// The stage of a case, which is locked until the end of the caller's transaction: of two steps that end at once the second
+/// sees what the first did.
+///
+/// # Errors
+/// [`StorageError::Driver`], also where there is no such case; [`StorageError::Inconsistent`].
+pub async fn lock_stage(connection: &mut PgConnection, id: CaseId) -> Result<CaseStage, StorageError> {
+    let stage = sqlx::query_scalar!("SELECT stage FROM cases WHERE id = $1 FOR NO KEY UPDATE", id.as_uuid())
+        .fetch_one(connection)
+        .await
+        .during("cases.lock_stage")?;
+    serde_json::from_value(stage).map_err(|_| StorageError::Inconsistent {
+        table: "cases",
+        column: "stage",
+        row: id.to_string(),
+    })
+}
+
 /// Cases of a kind, newest first, in a stage where one is named, from after the given position.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod duties;
 pub mod error;
 pub mod evidence;
 pub mod facts;
+pub mod holds;
 pub mod idempotency;
 pub mod inbox;
 pub mod incidents;

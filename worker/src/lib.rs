@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nesie_activities::World;
 use nesie_platform::BUILD;
+use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::calendar_publication::CalendarPublication;
 use nesie_workflows::channel_notice::ChannelNotice;
@@ -88,6 +89,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<AmlRefresh>()?
         .register_workflow::<ChannelNotice>()?
         .register_workflow::<FraudIncident>()?
+        .register_workflow::<AccrualSuspension>()?
         .register_workflow::<CalendarPublication>()?
         .register_workflow::<DutySweep>()?
         .build())

@@ -1,11 +1,12 @@
 //! What is sealed of cases: what was reported, and each act on one, in one place for who writes and who reads it.
 //! Never printed: what is personal here masks itself.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::ids::DocumentId;
 use nesie_domain::iin::Iin;
 use nesie_domain::incident::IncidentKind;
 use nesie_domain::phone::Phone;
+use nesie_domain::suspension::HoldingDocument;
 use serde::{Deserialize, Serialize};
 
 /// A document that came with a report or an act; its bytes are sealed in `case_documents`.
@@ -84,4 +85,72 @@ pub enum FraudAct {
     CompleteMeasures,
     /// Nothing is left to be done.
     Close,
+}
+
+/// A document of the criminal process on which loans are suspended (R-140; domain.md §8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensionReport {
+    /// Which document it is.
+    pub kind: HoldingDocument,
+    /// Its number.
+    pub number: String,
+    /// When it was issued.
+    pub issued_on: NaiveDate,
+    /// By which body.
+    pub issuing_body: String,
+    /// By which officer.
+    pub officer: String,
+    /// The number of the criminal case.
+    pub criminal_case: String,
+    /// When the lender received it: the anchor of its duties (A9).
+    pub received_at: DateTime<Utc>,
+    /// The borrower.
+    pub iin: Iin,
+    /// The loans that it names.
+    pub loans: Vec<String>,
+}
+
+/// An act of compliance on a suspension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum SuspensionAct {
+    /// Collection stands still, and whoever collects was told.
+    ConfirmCollection(Standstill),
+    /// Claims and litigation stand still.
+    ConfirmClaims(Standstill),
+    /// The document was cancelled by whom it may be.
+    Cancel {
+        /// The cancelling document's number.
+        number: String,
+        /// When it was issued.
+        issued_on: NaiveDate,
+        /// By which body.
+        issuing_body: String,
+        /// When the lender received it.
+        received_at: DateTime<Utc>,
+        /// The document itself.
+        documents: Vec<DocumentReference>,
+    },
+    /// A second person is asked to agree to what follows the cancellation.
+    ProposeResumption(Resumption),
+}
+
+/// Work that was made to stand still, with its proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// When.
+    pub done_at: DateTime<Utc>,
+    /// What was done, and who was told.
+    pub description: String,
+    /// What proves it.
+    pub documents: Vec<DocumentReference>,
+}
+
+/// What follows a cancellation: the proposal that two people decide on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// Whether the interest of the suspended days is charged after all (A10).
+    pub back_accrual: bool,
+    /// Whether collection and claims work go on.
+    pub resume_collection: bool,
 }

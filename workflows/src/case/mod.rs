@@ -89,6 +89,9 @@ pub(crate) struct CaseState {
     parked: Vec<ParkedStep>,
     /// Counts what may have changed the duties: the watch looks again.
     pub(crate) stirred: u32,
+    /// How often the case was told from outside, as of a decision of two people, and how often it looked.
+    pub(crate) told: u32,
+    looked: u32,
     /// Until when the watch sleeps; `None` before its first look or when nothing is due.
     pub(crate) armed: Option<DateTime<Utc>>,
     pub(crate) over: bool,
@@ -103,6 +106,8 @@ impl CaseState {
             answers: BTreeMap::new(),
             parked: Vec::new(),
             stirred: 0,
+            told: 0,
+            looked: 0,
             armed: None,
             over: false,
         }
@@ -296,6 +301,28 @@ where
         }
     }
     work(context, activity).await.map(Some)
+}
+
+/// Waits for acts, or to be told from outside, and lets the activity that it came to look; acts come first.
+pub(crate) async fn receive_or_stirred<W: Case, A, D>(
+    context: &WorkflowContext<W>,
+    acts: impl Fn() -> A,
+    decided: impl Fn() -> D,
+) -> Result<CaseStage, CaseStop>
+where
+    A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
+    D: ActivityDefinition<Input = CaseStep, Output = CaseStage>,
+{
+    let told = |state: &W| state.case().told != state.case().looked;
+    context.wait_condition(|state| !state.case().arrived.is_empty() || told(state)).await?;
+    if context.state(|state| !state.case().arrived.is_empty()) {
+        return work(context, acts).await;
+    }
+    context.state_mut(|state| {
+        let case = state.case_mut();
+        case.looked = case.told;
+    });
+    step(context, decided).await
 }
 
 async fn work<W: Case, A>(context: &WorkflowContext<W>, activity: impl Fn() -> A) -> Result<CaseStage, CaseStop>

@@ -51,6 +51,7 @@ macro_rules! case_workflow {
             #[signal]
             pub fn stirred(&mut self, _context: &mut temporalio_workflow::SyncWorkflowContext<Self>) {
                 self.case.stirred += 1;
+                self.case.told += 1;
             }
 
             #[query]

@@ -1,0 +1,184 @@
+//! What two people decided after the cancellation, done once: accrual, reporting and collection go on, or not.
+//! Never while another document holds the loan (A12), and never more interest than the suspended days would have brought (A10).
+
+use chrono::NaiveDate;
+use nesie_domain::approval::{ApprovalKind, ApprovalState};
+use nesie_domain::calendar::local_date;
+use nesie_domain::case::{CaseOutcome, CaseStage};
+use nesie_domain::money::Money;
+use nesie_domain::suspension::overdue_days;
+use nesie_storage::approvals::{self, Approval};
+use nesie_storage::bodies::cases::{Resumption, SuspensionReport};
+use nesie_storage::facts::Actor;
+use nesie_storage::holds::{self, Hold};
+use nesie_storage::loans::KnownLoan;
+use nesie_storage::{pool, recorded};
+use nesie_workflows::contract::CaseStep;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::loans_of;
+use crate::World;
+use crate::calls::{Call, Received};
+use crate::case::CaseSubject;
+use crate::contract::chosen;
+use crate::failure::Failure;
+use crate::providers::accounting::Resumption as AccrualResumption;
+use crate::providers::bureau::ResumptionOfInformation;
+use crate::record::CaseFact;
+use crate::subject::Subject;
+
+const STEP: &str = "apply_resumption";
+
+/// Does what was approved, loan by loan; without an approved request the case stays where it is.
+pub(crate) async fn apply_resumption(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
+    let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
+    let asked = approvals::of_case(&world.pool, input.case_id, ApprovalKind::Resumption).await?;
+    let Some(approval) = asked.into_iter().find(|approval| approval.state == ApprovalState::Approved) else {
+        return Ok(subject.case.stage);
+    };
+    let decided: Resumption =
+        serde_json::from_value(approval.proposal.clone()).map_err(|_| Failure::park("approval.unreadable"))?;
+    // The day of the decision, not of the try: a repeat asks for the same.
+    let on = local_date(approval.decided_at.ok_or_else(|| Failure::park("approval.unreadable"))?);
+    let applying = Applying { world, subject: &subject, approval: &approval, decided, on, input };
+    let loans = loans_of(world, &subject.details).await?;
+    for hold in holds::of_case(&world.pool, input.case_id).await? {
+        let loan = loans.iter().find(|loan| loan.loan_reference == hold.loan_reference);
+        applying.apply(&hold, loan.ok_or_else(|| Failure::park("loan.missing"))?).await?;
+    }
+    Ok(CaseStage::Closed { outcome: CaseOutcome::Completed })
+}
+
+/// One approved decision at work.
+struct Applying<'a> {
+    world: &'a World,
+    subject: &'a CaseSubject<SuspensionReport>,
+    approval: &'a Approval,
+    decided: Resumption,
+    on: NaiveDate,
+    input: CaseStep,
+}
+
+impl Applying<'_> {
+    async fn apply(&self, hold: &Hold, loan: &KnownLoan) -> Result<(), Failure> {
+        let (world, case_id, reference) = (self.world, self.input.case_id, &hold.loan_reference);
+        let key = format!("resume:{reference}");
+        if recorded::fact(&world.pool, case_id, &key).await?.is_some() {
+            return Ok(());
+        }
+        // Held over the calls: another document that comes now waits, and then suspends anew.
+        let mut lock = pool::begin(&world.pool).await?;
+        holds::lock_loan(&mut lock, reference).await?;
+        let held_by_others = holds::others(&mut lock, case_id, reference).await?;
+        let mut kept = Vec::new();
+        let details = if held_by_others > 0 {
+            json!({ "loan": reference, "held_by_others": held_by_others })
+        } else {
+            self.resume(hold, loan, &mut kept).await?
+        };
+        let fact = CaseFact {
+            case_id,
+            key: &key,
+            kind: if held_by_others > 0 { "hold_released" } else { "accrual_resumed" },
+            details,
+            at: self.input.at,
+            actor: self.actor(),
+            stage: None,
+            event: Some("loan.hold_released"),
+        };
+        if let Some(mut transaction) = world.begin_case(fact).await? {
+            for received in &kept {
+                received.keep(world, &mut transaction).await?;
+            }
+            let collection = self.decided.resume_collection && held_by_others == 0;
+            holds::release(&mut transaction, case_id, reference, collection, self.input.at).await?;
+            pool::commit(transaction).await?;
+        }
+        Ok(pool::commit(lock).await?)
+    }
+
+    /// Accrual goes on, and reporting where policy says so (A11); what was paid meanwhile is named (A15).
+    async fn resume(&self, hold: &Hold, loan: &KnownLoan, kept: &mut Vec<Received>) -> Result<Value, Failure> {
+        let reference = &hold.loan_reference;
+        let accounting = &self.world.providers.accounting;
+        let before = self.call(("accounting", "balance"), reference);
+        let before = before.make(self.world, accounting.balance(reference, hold.effective_from)).await?;
+        let resumption = AccrualResumption { effective_on: self.on, back_accrual: self.decided.back_accrual };
+        let call = self.call(("accounting", "resume"), reference);
+        let key = call.key.clone();
+        let resumed = call.make(self.world, accounting.resume(&key, reference, &resumption)).await?;
+        let borrower = Subject::load(self.world, loan.application_id).await?;
+        let days = (self.on - hold.effective_from).num_days().max(0);
+        let maximum = interest_of(before.value.principal, borrower.rate.fraction(), days)?;
+        if resumed.value.back_accrued > maximum {
+            return Err(Failure::park("accounting.back_accrual_exceeds").of("accounting"));
+        }
+        let payments = self.call(("accounting", "payments"), reference);
+        let payments = payments.make(self.world, accounting.payments(reference)).await?;
+        let paid: Vec<Value> = payments
+            .value
+            .iter()
+            .filter(|payment| payment.paid_on >= hold.effective_from && payment.paid_on < self.on)
+            .map(|payment| json!({ "payment_id": payment.payment_id, "collected": payment.collected }))
+            .collect();
+        let mut details = json!({
+            "loan": reference, "effective_on": self.on, "resumption_id": resumed.value.resumption_id,
+            "back_accrual": self.decided.back_accrual, "back_accrued": resumed.value.back_accrued,
+            "back_accrual_maximum": maximum, "resume_collection": self.decided.resume_collection,
+            "payments_during_suspension": paid, "approval_id": self.approval.id,
+        });
+        kept.extend([before.received, resumed.received, payments.received]);
+        if self.subject.case.policy.resume_bureau_reporting {
+            let schedule = chosen(self.world, &borrower).await?.schedule;
+            let overdue = overdue_days(&schedule.instalments, before.value.principal, hold.effective_from);
+            let information = ResumptionOfInformation {
+                contract_reference: reference,
+                iin: &self.subject.details.iin,
+                effective_on: self.on,
+                overdue_days: overdue,
+            };
+            let call = self.call(("bureau", "resumption"), reference);
+            let key = call.key.clone();
+            let told =
+                call.make(self.world, self.world.providers.bureau.resume_information(&key, &information)).await?;
+            details["bureau_acknowledgement_id"] = json!(told.value.acknowledgement_id);
+            details["overdue_days"] = json!(overdue);
+            kept.push(told.received);
+        }
+        Ok(details)
+    }
+
+    fn call(&self, operation: (&'static str, &'static str), loan: &str) -> Call {
+        Call::new(self.input.case_id, STEP, operation, loan, self.input.at)
+    }
+
+    /// The second person: the first one's proposal stands in a fact of its own.
+    fn actor(&self) -> Actor {
+        Actor::Person {
+            subject: self.approval.decided_by.clone().unwrap_or_default(),
+            roles: Vec::new(),
+            reason: self.approval.decision_reason.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// The most that so many days at the contract rate can have brought on a debt, in tiyn that are rounded up.
+fn interest_of(principal: Money, rate: Decimal, days: i64) -> Result<Money, Failure> {
+    let exact = Decimal::from(principal.tiyn()) * rate * Decimal::from(days) / Decimal::from(365);
+    let tiyn = i64::try_from(exact.ceil()).map_err(|_| Failure::park("accounting.balance_unreadable"))?;
+    Ok(Money::from_tiyn(tiyn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_that_comes_back_is_the_interest_of_the_suspended_days() {
+        let (principal, rate) = (Money::from_tiyn(30_000_000), Decimal::new(36, 2));
+        assert_eq!(interest_of(principal, rate, 365), Ok(Money::from_tiyn(10_800_000)));
+        assert_eq!(interest_of(principal, rate, 1), Ok(Money::from_tiyn(29_590)), "29 589.04… tiyn");
+        assert_eq!(interest_of(principal, rate, 0), Ok(Money::ZERO));
+    }
+}

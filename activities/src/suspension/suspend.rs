@@ -1,0 +1,138 @@
+//! Accrual suspended in the accounting, and reporting at the bureau, loan by loan.
+//! Never twice on one loan: where another document has suspended it already, that is found out and recorded (A12).
+
+use nesie_domain::calendar::local_date;
+use nesie_domain::duty::DutyKind;
+use nesie_storage::bodies::cases::SuspensionReport;
+use nesie_storage::facts::Actor;
+use nesie_storage::holds::{self, Hold};
+use nesie_storage::{pool, recorded};
+use nesie_workflows::contract::CaseStep;
+use serde_json::{Value, json};
+
+use super::is_open;
+use crate::World;
+use crate::calls::Call;
+use crate::case::CaseSubject;
+use crate::duties;
+use crate::failure::Failure;
+use crate::providers::ProviderErrorKind;
+use crate::providers::accounting::Suspension;
+use crate::providers::bureau::SuspensionOfInformation;
+use crate::record::CaseFact;
+
+/// Suspends accrual on every loan of the document, then meets the duty with what the accounting said of each.
+pub(crate) async fn suspend_accrual(world: &World, input: CaseStep) -> Result<(), Failure> {
+    if !is_open(world, input.case_id, DutyKind::SuspendAccrual).await? {
+        return Ok(());
+    }
+    let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
+    let mut done = Vec::new();
+    for hold in holds::of_case(&world.pool, input.case_id).await? {
+        done.push(suspend_one(world, &subject, &hold, input).await?);
+    }
+    meet(world, DutyKind::SuspendAccrual, json!({ "loans": done }), input).await
+}
+
+async fn suspend_one(
+    world: &World,
+    subject: &CaseSubject<SuspensionReport>,
+    hold: &Hold,
+    input: CaseStep,
+) -> Result<Value, Failure> {
+    let (loan, key) = (&hold.loan_reference, format!("suspend_accrual:{}", hold.loan_reference));
+    if let Some(fact) = recorded::fact(&world.pool, input.case_id, &key).await? {
+        return Ok(fact.details);
+    }
+    // Held over the call: a resumption by another case waits until this one has said what it did.
+    let mut lock = pool::begin(&world.pool).await?;
+    holds::lock_loan(&mut lock, loan).await?;
+    let document_reference = input.case_id.to_string();
+    let suspension = Suspension {
+        effective_from: hold.effective_from,
+        penalty: subject.case.policy.suspend_penalty,
+        document_reference: &document_reference,
+    };
+    let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "suspend"), loan, input.at);
+    let call_key = call.key.clone();
+    let exchange = world.providers.accounting.suspend(&call_key, loan, &suspension);
+    let (details, received) = match call.attempt(world, exchange).await? {
+        Ok(answered) => {
+            let suspended = &answered.value;
+            let details = json!({
+                "loan": loan, "effective_from": hold.effective_from, "suspension_id": suspended.suspension_id,
+                "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
+            });
+            (details, answered.received)
+        }
+        // Another document holds it already, unless the books say otherwise.
+        Err(error) if error.kind == ProviderErrorKind::Status(409) => {
+            let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "balance"), loan, input.at);
+            let today = local_date(input.at).max(hold.effective_from);
+            let answered = call.make(world, world.providers.accounting.balance(loan, today)).await?;
+            if answered.value.accruing {
+                return Err(error.into());
+            }
+            (
+                json!({ "loan": loan, "effective_from": hold.effective_from, "suspended_before": true }),
+                answered.received,
+            )
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: &key,
+        kind: "accrual_suspended",
+        details: details.clone(),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: Some("loan.accrual_suspended"),
+    };
+    if let Some(mut transaction) = world.begin_case(fact).await? {
+        received.keep(world, &mut transaction).await?;
+        pool::commit(transaction).await?;
+    }
+    pool::commit(lock).await?;
+    Ok(details)
+}
+
+/// Tells the bureau of every loan of the document, then meets the duty with its acknowledgements.
+pub(crate) async fn suspend_bureau_reporting(world: &World, input: CaseStep) -> Result<(), Failure> {
+    if !is_open(world, input.case_id, DutyKind::SuspendBureauReporting).await? {
+        return Ok(());
+    }
+    let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
+    let document_reference = input.case_id.to_string();
+    let (mut told, mut kept) = (Vec::new(), Vec::new());
+    for hold in holds::of_case(&world.pool, input.case_id).await? {
+        let loan = &hold.loan_reference;
+        let information = SuspensionOfInformation {
+            contract_reference: loan,
+            iin: &subject.details.iin,
+            effective_from: hold.effective_from,
+            document_reference: &document_reference,
+        };
+        let call = Call::new(input.case_id, "suspend_bureau_reporting", ("bureau", "suspension"), loan, input.at);
+        let key = call.key.clone();
+        let answered = call.make(world, world.providers.bureau.suspend_information(&key, &information)).await?;
+        told.push(json!({ "loan": loan, "acknowledgement_id": answered.value.acknowledgement_id }));
+        kept.push(answered.received);
+    }
+    let mut transaction = super::acts::begin_meeting(world, input.case_id).await?;
+    for received in &kept {
+        received.keep(world, &mut transaction).await?;
+    }
+    let (kind, evidence) = (DutyKind::SuspendBureauReporting, json!({ "loans": told }));
+    duties::meet(world, &mut transaction, input.case_id, kind, "", Actor::System, &evidence, input.at).await?;
+    super::acts::settle(world, &mut transaction, input.case_id, input.at).await?;
+    Ok(pool::commit(transaction).await?)
+}
+
+async fn meet(world: &World, kind: DutyKind, evidence: Value, input: CaseStep) -> Result<(), Failure> {
+    let mut transaction = super::acts::begin_meeting(world, input.case_id).await?;
+    duties::meet(world, &mut transaction, input.case_id, kind, "", Actor::System, &evidence, input.at).await?;
+    super::acts::settle(world, &mut transaction, input.case_id, input.at).await?;
+    Ok(pool::commit(transaction).await?)
+}

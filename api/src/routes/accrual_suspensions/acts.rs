@@ -1,0 +1,71 @@
+//! What compliance records of a suspension. The case's workflow decides; a refusal says why.
+
+use nesie_storage::bodies::cases::{Resumption, Standstill, SuspensionAct};
+
+use super::KIND;
+use crate::cases::{self, Document};
+use crate::parse::Fields;
+use crate::routes::applications::read_reason;
+use crate::routes::cases::act::{Said, act_route};
+
+act_route! {
+    /// Подтвердить приостановление взыскания
+    confirm_collection: post "/v1/accrual-suspensions/{id}/collection-suspension" by ComplianceOnly, KIND,
+    "confirm_collection", |fields, _| {
+        let (standstill, documents) = read_standstill(fields)?;
+        Some(Said::act(&SuspensionAct::ConfirmCollection(standstill)).with(documents))
+    }
+}
+
+act_route! {
+    /// Подтвердить приостановление претензионно-исковой работы
+    confirm_claims: post "/v1/accrual-suspensions/{id}/claims-suspension" by ComplianceOnly, KIND, "confirm_claims",
+    |fields, _| {
+        let (standstill, documents) = read_standstill(fields)?;
+        Some(Said::act(&SuspensionAct::ConfirmClaims(standstill)).with(documents))
+    }
+}
+
+act_route! {
+    /// Записать отмену документа уполномоченным лицом или органом
+    cancel: post "/v1/accrual-suspensions/{id}/cancellation" by ComplianceOnly, KIND, "cancel_suspension", |fields, _| {
+        let number = fields.label("/number");
+        let issued_on = fields.date("/issued_on");
+        let issuing_body = fields.label("/issuing_body");
+        let received_at = fields.past_instant("/received_at");
+        if let (Some(issued_on), Some(received_at)) = (issued_on, received_at)
+            && issued_on > crate::time::day(received_at)
+        {
+            fields.refuse("/issued_on", "document.issued_after_receipt", "Документ не может быть выдан позже получения");
+        }
+        let documents = cases::read_documents(fields, 1)?;
+        let act = SuspensionAct::Cancel {
+            number: number?,
+            issued_on: issued_on?,
+            issuing_body: issuing_body?,
+            received_at: received_at?,
+            documents: documents.iter().map(Document::reference).collect(),
+        };
+        Some(Said::act(&act).with(documents))
+    }
+}
+
+act_route! {
+    /// Предложить второму лицу решение после отмены: доначислять ли вознаграждение, возобновлять ли взыскание
+    propose_resumption: post "/v1/accrual-suspensions/{id}/resumption" by ComplianceOnly, KIND, "propose_resumption",
+    |fields, _| {
+        let back_accrual = fields.boolean("/back_accrual");
+        let resume_collection = fields.boolean("/resume_collection");
+        let reason = read_reason(fields)?;
+        let resumption = Resumption { back_accrual: back_accrual?, resume_collection: resume_collection? };
+        Some(Said::act(&SuspensionAct::ProposeResumption(resumption)).because(reason))
+    }
+}
+
+fn read_standstill(fields: &mut Fields) -> Option<(Standstill, Vec<Document>)> {
+    let done_at = fields.past_instant("/done_at");
+    let description = fields.words("/description");
+    let documents = cases::read_documents(fields, 1)?;
+    let references = documents.iter().map(Document::reference).collect();
+    Some((Standstill { done_at: done_at?, description: description?, documents: references }, documents))
+}

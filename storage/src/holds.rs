@@ -1,0 +1,117 @@
+//! Documents of the criminal process that hold a loan: each its row, released once (para 13 ¶2–3; A12).
+//! Never what is owed, and never the document itself: that is sealed with its case.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use nesie_domain::ids::CaseId;
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::error::{During, StorageError, ensure_rows};
+
+/// A hold on a loan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Our reference of the loan.
+    pub loan_reference: String,
+    /// The first day without interest.
+    pub effective_from: NaiveDate,
+    /// When it was placed.
+    pub placed_at: DateTime<Utc>,
+    /// When it was released.
+    pub released_at: Option<DateTime<Utc>>,
+    /// Whether collection and claims were resumed with the release.
+    pub collection_resumed: Option<bool>,
+}
+
+/// Places a hold. The caller has recorded the fact in the same transaction, once.
+///
+/// # Errors
+/// [`StorageError::Driver`], also where the case holds the loan already.
+pub async fn place(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    loan_reference: &str,
+    effective_from: NaiveDate,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO loan_holds (case_id, loan_reference, effective_from, placed_at) VALUES ($1, $2, $3, $4)",
+        case_id.as_uuid(),
+        loan_reference,
+        effective_from,
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("loan_holds.place")?;
+    ensure_rows("loan_holds.place", &written, 1)
+}
+
+/// The holds of a case, by loan.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn of_case(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<Hold>, StorageError> {
+    sqlx::query_as!(
+        Hold,
+        "SELECT loan_reference, effective_from, placed_at, released_at, collection_resumed
+         FROM loan_holds WHERE case_id = $1 ORDER BY loan_reference",
+        case_id.as_uuid(),
+    )
+    .fetch_all(executor)
+    .await
+    .during("loan_holds.of_case")
+}
+
+/// Takes the lock of a loan until the end of the caller's transaction: of two cases that suspend and resume one loan at
+/// once, the second sees what the first has done.
+///
+/// # Errors
+/// [`StorageError::Driver`], also when the lock was not to be had in time.
+pub async fn lock_loan(connection: &mut PgConnection, loan_reference: &str) -> Result<(), StorageError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('loan|' || $1::text, 0))", loan_reference)
+        .fetch_one(connection)
+        .await
+        .during("loan_holds.lock_loan")?;
+    Ok(())
+}
+
+/// How many other cases hold a loan.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn others(connection: &mut PgConnection, case_id: CaseId, loan_reference: &str) -> Result<i64, StorageError> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM loan_holds
+           WHERE loan_reference = $2 AND case_id <> $1 AND released_at IS NULL"#,
+        case_id.as_uuid(),
+        loan_reference,
+    )
+    .fetch_one(connection)
+    .await
+    .during("loan_holds.others")
+}
+
+/// Releases the hold of a case on a loan. The caller has recorded the fact in the same transaction, once.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] when it is not in force; [`StorageError::Driver`].
+pub async fn release(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    loan_reference: &str,
+    collection_resumed: bool,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE loan_holds SET released_at = $4, collection_resumed = $3
+         WHERE case_id = $1 AND loan_reference = $2 AND released_at IS NULL",
+        case_id.as_uuid(),
+        loan_reference,
+        collection_resumed,
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("loan_holds.release")?;
+    ensure_rows("loan_holds.release", &updated, 1)
+}
