@@ -3,6 +3,7 @@
 //! Never a look into the code under test: what happened is read from the API, from our tables, and from the sandbox's
 //! ledgers, which are the oracle.
 
+mod accrual_suspensions;
 mod calendar;
 mod channel_notices;
 mod endings;

@@ -1,0 +1,247 @@
+//! Suspensions of accrual (para 13 ¶2–3) over the real stack: the sandbox's books and the bureau's ledger
+//! are the oracle.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use nesie_domain::calendar::local_date;
+use nesie_platform::clock::now;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually};
+
+/// A loan that was granted today: its reference and its borrower.
+async fn granted(stack: &Stack) -> (String, String) {
+    let (site, iin) = (stack.site().await, stack.somebody());
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.walk_to_money(&id, &iin, account("dedup")).await;
+    assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
+    let opened = stack.sandbox.ledger("accounting").await;
+    let loan = opened.iter().find(|entry| entry["application_id"] == id.as_str()).expect("the loan");
+    (loan["loan_reference"].as_str().expect("a reference").to_string(), iin)
+}
+
+fn paper(kind: &str, number: &str, iin: &str, loans: &[&str]) -> Value {
+    let received_at = now() - TimeDelta::minutes(5);
+    json!({
+        "document": {
+            "kind": kind, "number": number, "issued_on": local_date(received_at) - Days::new(2),
+            "issuing_body": "УП Алмалинского района", "officer": "Следователь Т.", "criminal_case": "267500121000001",
+        },
+        "received_at": received_at, "iin": iin, "loans": loans, "documents": [document()],
+    })
+}
+
+fn proof() -> Value {
+    json!({"done_at": now() - TimeDelta::minutes(1), "description": "Агентство уведомлено письмом", "documents": [document()]})
+}
+
+async fn stand_still(case: &Case) -> Value {
+    case.with_duties("open", 2).await;
+    case.done("collection-suspension", proof()).await;
+    case.done("claims-suspension", proof()).await;
+    case.at_stage("suspended").await
+}
+
+async fn cancel(case: &Case) {
+    let received_at = now();
+    let body = json!({
+        "number": "17-5/2026", "issued_on": local_date(received_at), "issuing_body": "УП Алмалинского района",
+        "received_at": received_at - TimeDelta::seconds(2), "documents": [document()],
+    });
+    case.done("cancellation", body).await;
+}
+
+async fn propose(case: &Case, back_accrual: bool, resume_collection: bool) -> String {
+    let body = json!({
+        "back_accrual": back_accrual, "resume_collection": resume_collection, "reason": "документ отменен прокурором",
+    });
+    let (status, answer) = case.act("resumption", body).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    answer["made"].as_str().expect("a request").to_string()
+}
+
+async fn decide(front: &Front, approval: &str, decision: &str) -> (StatusCode, Value) {
+    let path = format!("/v1/approvals/{approval}/decision");
+    front.act(Method::POST, &path, json!({"decision": decision, "reason": "проверено"})).await
+}
+
+/// What the books say of a loan at the end of a day.
+async fn balance(stack: &Stack, loan: &str, on: NaiveDate) -> Value {
+    let url = format!("{}/loans/{loan}/balance?on={on}", stack.setting("NESIE_ACCOUNTING_URL"));
+    let answer = stack.client.get(url).send().await.expect("the accounting answers");
+    answer.json().await.expect("a balance")
+}
+
+#[tokio::test]
+async fn five_acts_are_done_and_two_people_decide_what_follows_the_cancellation() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let (loan, iin) = granted(&stack).await;
+    let body = paper("representation_art200", "17-4/2026", &iin, &[&loan]);
+    let case = Case::report(&compliance, "accrual-suspensions", body.clone()).await;
+    // Three of the five are the system's own; the others are proved by staff.
+    let view = case.with_duties("met", 3).await;
+    assert_eq!(view["duty_counts"]["open"], 2, "{view}");
+    for (kind, requirement) in [
+        ("suspend_accrual", "R-141"),
+        ("suspend_collection", "R-142"),
+        ("suspend_claims", "R-143"),
+        ("suspend_bureau_reporting", "R-144"),
+        ("notify_of_suspension", "R-145"),
+    ] {
+        let duty = case.duty(kind).await;
+        assert_eq!((&duty["working_days"], &duty["requirements"]), (&json!(3), &json!([requirement])), "{duty}");
+        assert_eq!(duty["paragraph"], "13(2)", "{duty}");
+    }
+    let today = local_date(now());
+    let later = today + Days::new(30);
+    let still = balance(&stack, &loan, later).await;
+    assert_eq!((&still["interest"], &still["accruing"]), (&json!(0), &json!(false)), "nothing accrues: {still}");
+    let told = stack.sandbox.ledger("bureau").await;
+    let suspended = told.iter().filter(|entry| entry["operation"] == "suspension").collect::<Vec<_>>();
+    assert_eq!(suspended.len(), 1, "{told:?}");
+    assert_eq!((&suspended[0]["contract_reference"], &suspended[0]["iin"]), (&json!(loan), &json!(iin)));
+    let notices = stack.sandbox.ledger("notifications").await;
+    assert!(notices.iter().any(|notice| notice["case_id"] == case.id.as_str()), "{notices:?}");
+
+    case.refused(
+        "resumption",
+        json!({"back_accrual": false, "resume_collection": true, "reason": "р"}),
+        "suspension.not_cancelled",
+    )
+    .await;
+    stand_still(&case).await;
+    case.refused("claims-suspension", proof(), "duty.not_open").await;
+    let (status, again) = compliance.send(Method::POST, "/v1/accrual-suspensions", Some(body)).await;
+    assert_eq!((status, &again["id"]), (StatusCode::OK, &json!(case.id)), "the same document is the same case");
+
+    cancel(&case).await;
+    case.at_stage("awaiting_resumption").await;
+    let approval = propose(&case, false, true).await;
+    case.refused(
+        "resumption",
+        json!({"back_accrual": true, "resume_collection": true, "reason": "р"}),
+        "approval.waits",
+    )
+    .await;
+    let both = stack.front("dana", "compliance approver").await;
+    let (status, answer) = decide(&both, &approval, "approve").await;
+    assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
+    let approver = stack.front("aliya", "approver").await;
+    let (status, answer) = decide(&approver, &approval, "reject").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(case.view().await["stage"]["stage"], "awaiting_resumption", "rejected: nothing moves");
+    let approval = propose(&case, false, true).await;
+    let (status, answer) = decide(&approver, &approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.at_stage("closed").await;
+    let goes_on = balance(&stack, &loan, later).await;
+    assert_eq!(goes_on["accruing"], json!(true), "{goes_on}");
+    let holds = case.get("holds").await;
+    assert_eq!(holds["items"][0]["collection_resumed"], true, "{holds}");
+    let told = stack.sandbox.ledger("bureau").await;
+    assert_eq!(told.iter().filter(|entry| entry["operation"] == "resumption").count(), 1, "{told:?}");
+    let audit = case.audit(&stack.database().await).await;
+    for (who, action) in [
+        ("dana", "suspension_cancelled"),
+        ("dana", "resumption_proposed"),
+        ("aliya", "accrual_resumed"),
+        ("system", "accrual_suspended"),
+    ] {
+        assert!(
+            audit.iter().any(|(actor, done, allowed, _)| actor.ends_with(who) && done == action && *allowed),
+            "{who} {action}: {audit:?}"
+        );
+    }
+    stack.keep_history_of(&case.workflow(), "accrual-suspension").await;
+}
+
+#[tokio::test]
+async fn a_loan_is_held_until_the_last_of_its_documents_is_cancelled_and_back_accrual_is_to_the_tiyn() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let approver = stack.front("aliya", "approver").await;
+    let (loan, iin) = granted(&stack).await;
+    let first =
+        Case::report(&compliance, "accrual-suspensions", paper("representation_art200", "1", &iin, &[&loan])).await;
+    stand_still(&first).await;
+    let second =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "2", &iin, &[&loan])).await;
+    stand_still(&second).await;
+    let duty = second.duty("suspend_accrual").await;
+    let full = compliance.get(&format!("/v1/duties/{}", duty["id"].as_str().expect("an id"))).await;
+    assert_eq!(full["evidence"]["loans"][0]["suspended_before"], true, "{full}");
+    let suspensions = |entries: &[Value]| entries.iter().filter(|entry| entry["operation"] == "suspend").count();
+    assert_eq!(suspensions(&stack.sandbox.ledger("accounting").await), 1, "one suspension in the books");
+
+    cancel(&first).await;
+    let approval = propose(&first, true, true).await;
+    decide(&approver, &approval, "approve").await;
+    first.at_stage("closed").await;
+    let today = local_date(now());
+    assert_eq!(balance(&stack, &loan, today).await["accruing"], json!(false), "the second document still holds it");
+    let holds = first.get("holds").await;
+    assert_eq!(holds["items"][0]["collection_resumed"], false, "{holds}");
+
+    cancel(&second).await;
+    let approval = propose(&second, true, false).await;
+    decide(&approver, &approval, "approve").await;
+    second.at_stage("closed").await;
+    let after = balance(&stack, &loan, today + Days::new(10)).await;
+    // 300 000 ₸ at 36 % for ten days: as if accrual had never stopped.
+    assert_eq!((&after["interest"], &after["accruing"]), (&json!(295_890), &json!(true)), "{after}");
+    let holds = second.get("holds").await;
+    assert_eq!(holds["items"][0]["collection_resumed"], false, "collection was not to be resumed: {holds}");
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_holds_up_neither_the_other_acts_nor_the_clock() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let operations = stack.front("marat", "operations").await;
+    let (loan, iin) = granted(&stack).await;
+    stack.sandbox.fault("accounting", "suspend", json!({"kind": "status_after", "code": 500}), None).await;
+    let case =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "3", &iin, &[&loan])).await;
+    case.with_duties("met", 2).await;
+    case.done("collection-suspension", proof()).await;
+    case.done("claims-suspension", proof()).await;
+    let step = eventually("the step is parked", || async {
+        let open = operations.get("/v1/parked-steps").await;
+        let found = open["items"].as_array().and_then(|all| all.iter().find(|step| step["step"] == "suspend_accrual"));
+        found.cloned().ok_or(open.to_string())
+    })
+    .await;
+    assert_eq!(case.view().await["stage"]["stage"], "handling", "one act is still to be done");
+    stack.sandbox.clear_faults().await;
+    let (status, answer) = crate::parking::decide(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.at_stage("suspended").await;
+    let ledger = stack.sandbox.ledger("accounting").await;
+    assert_eq!(ledger.iter().filter(|entry| entry["operation"] == "suspend").count(), 1, "once, under one key");
+}
+
+#[tokio::test]
+async fn a_document_of_an_unknown_or_foreign_loan_or_of_the_future_stores_nothing() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let (loan, iin) = granted(&stack).await;
+    let stranger = stack.somebody();
+    for (body, code) in [
+        (paper("victim_ruling_art71", "4", &iin, &["MC-unknown"]), "loan.unknown"),
+        (paper("victim_ruling_art71", "4", &stranger, &[&loan]), "loan.of_another_person"),
+    ] {
+        let (status, answer) = compliance.send(Method::POST, "/v1/accrual-suspensions", Some(body)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+        assert_eq!(answer["errors"][0]["code"], code, "{answer}");
+    }
+    let mut future = paper("victim_ruling_art71", "4", &iin, &[&loan]);
+    future["received_at"] = json!("2999-01-01T00:00:00Z");
+    let (status, answer) = compliance.send(Method::POST, "/v1/accrual-suspensions", Some(future)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    let cases: i64 = sqlx::query_scalar("SELECT count(*) FROM cases WHERE kind = 'accrual_suspension'")
+        .fetch_one(&stack.database().await)
+        .await
+        .expect("counted");
+    assert_eq!(cases, 0);
+}
