@@ -1,13 +1,15 @@
 //! Suspensions of accrual (para 13 ¶2–3) over the real stack: the sandbox's books and the bureau's ledger
 //! are the oracle.
 
+use std::time::Duration;
+
 use chrono::{Days, NaiveDate, TimeDelta};
 use nesie_domain::calendar::local_date;
 use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually};
+use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually, time};
 
 /// A loan that was granted today: its reference and its borrower.
 async fn granted(stack: &Stack) -> (String, String) {
@@ -244,4 +246,25 @@ async fn a_document_of_an_unknown_or_foreign_loan_or_of_the_future_stores_nothin
         .await
         .expect("counted");
     assert_eq!(cases, 0);
+}
+
+#[tokio::test]
+async fn an_act_left_undone_is_warned_of_twice_then_breached_and_met_late() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let (loan, iin) = granted(&stack).await;
+    let case =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "5", &iin, &[&loan])).await;
+    case.with_duties("met", 3).await;
+    // Three working days lie within ten days of any season but the long holidays of January and March.
+    time::advance(&stack.temporal().await, &case.workflow(), Duration::from_secs(14 * 24 * 3_600)).await;
+    let database = stack.database().await;
+    for kind in ["suspend_collection", "suspend_claims"] {
+        let rungs: Vec<String> = case.rungs(&database, kind).await.into_iter().map(|(rung, _)| rung).collect();
+        assert_eq!(rungs, ["day_1_end", "day_2_end", "breached"], "{kind}");
+    }
+    case.done("collection-suspension", proof()).await;
+    case.done("claims-suspension", proof()).await;
+    let view = case.at_stage("suspended").await;
+    assert_eq!((&view["duty_counts"]["met"], &view["duty_counts"]["met_late"]), (&json!(3), &json!(2)), "{view}");
 }

@@ -1,6 +1,7 @@
 //! Released histories replay: what was decided is decided the same way by today's code.
 //! A history here is never made again: a change that breaks one goes through `patched()`.
 
+use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::channel_notice::ChannelNotice;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
@@ -55,6 +56,8 @@ async fn released_histories_replay() {
         .expect("registered")
         .register_workflow::<ChannelNotice>()
         .expect("registered")
+        .register_workflow::<AccrualSuspension>()
+        .expect("registered")
         .build();
     let replayer = WorkflowReplayer::new(options).expect("a replayer");
     let histories = histories();
@@ -69,6 +72,7 @@ async fn released_histories_replay() {
         "withdrawn",
         "fraud",
         "channel-notice",
+        "accrual-suspension",
     ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }
