@@ -137,7 +137,7 @@ async fn own(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Res
     Err(not_the_submitter(app, caller, action, id).await?)
 }
 
-/// One of somebody else's looks like none at all, and is audited.
+/// One of somebody else's looks like none at all, and is audited.
 pub(crate) async fn not_the_submitter(
     app: &App,
     caller: &Caller,

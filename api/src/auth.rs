@@ -1,5 +1,5 @@
 //! Who is calling and what they may do: bearer tokens of the configured issuer, roles, and extractors that a handler's
-//! signature shows. Every denial is audited (design invariant 10). The actor comes from the token, never from a body.
+//! signature shows. Every denial is audited (R-112, R-200, R-201; design invariant 10). The actor comes from the token, never from a body.
 
 mod keys;
 mod roles;

@@ -1,4 +1,5 @@
 //! The outermost layer: request id, time limit, panics, headers, the request's id in problems, one log line a request.
+//! No answer may be kept by a browser or an app.
 //! Never logs a path with what it holds, only its template.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Reading a request's JSON so that every bad field is named, not only the first. Never repeats a value in an answer.
+//! Reading a request's JSON so that every bad field is named, not only the first. Never repeats a value in an answer.
 
 use std::collections::BTreeSet;
 

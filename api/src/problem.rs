@@ -1,4 +1,5 @@
-//! Every refusal and failure of the API as an RFC 9457 problem: one enum, one match to status, code and Russian texts.
+//! Every refusal and failure of the API as an RFC 9457 problem: one enum, one match to status, code and Russian texts
+//!
 //! Never an internal: what went wrong inside is logged under the request's id.
 
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,4 +1,4 @@
-//! The listener: plain or TLS, until the process is told to end. Refuses to start on a schema of another build.
+//! The listener: plain or TLS of 1.2 at least, until the process is told to end. Refuses to start on a schema of another build.
 
 use std::net::SocketAddr;
 use std::path::Path;

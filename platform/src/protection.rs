@@ -1,4 +1,4 @@
-//! Personal data at rest: sealed with AES-256-GCM, searched by a keyed hash.
+//! Personal data at rest: sealed with AES-256-GCM, searched by a keyed hash (paras 34, 37(2); ).
 //! Never the same bytes twice for the same text, and never an index that can be tried out without the key.
 
 use std::fmt;

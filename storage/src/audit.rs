@@ -1,4 +1,5 @@
-//! The audit log of acts and denials that the API sees; facts of activities write theirs in `facts`. Append-only.
+//! The audit log of acts and denials that the API sees; facts of activities write theirs in `facts`.
+//! Append-only by the grants of the migrations; there is no hash chain over it yet.
 
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::{ApplicationId, Owner};

@@ -1,4 +1,5 @@
-//! A fact about an application or a case: timeline, audit, outbox and stage written in the caller's transaction, once per key.
+//! A fact about an application or a case: timeline, audit, outbox and stage written in the caller's transaction, once per key
+//!
 //! Never decides anything: what is a fact was decided by the workflow (design invariant 2).
 
 use chrono::{DateTime, Utc};

@@ -54,7 +54,8 @@ async fn a_channel_opens_ten_full_working_days_after_its_notice_was_sent_once() 
     let earliest = waiting["stage"]["earliest_on"].clone();
     let (status, answer) = compliance.act(Method::POST, &format!("{path}/activation"), json!({})).await;
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
-    assert_eq!(answer["refusal"], json!({"code": "channel_notice.too_early", "detail": earliest}), "{answer}");
+    let too_early = json!({"code": "channel_notice.too_early", "detail": earliest});
+    assert_eq!(answer["refusal"], too_early, "{answer}");
     let denied: i64 =
         sqlx::query_scalar("SELECT count(*) FROM audit WHERE NOT allowed AND reason = 'channel_notice.too_early'")
             .fetch_one(&stack.database().await)
@@ -84,6 +85,10 @@ async fn a_channel_opens_ten_full_working_days_after_its_notice_was_sent_once() 
     assert_eq!(closed["stage"]["outcome"], "completed");
     assert_eq!(compliance.get("/v1/channels").await["items"][0]["code"], "web");
     assert_eq!(stack.sandbox.ledger("regulator").await.len(), 1, "and still one letter");
+    stack.proves("R-035", &case, "channel_notice_drafted", json!({"code": "web"})).await;
+    stack.proves_denial("R-030", &case, "activate", json!({"detail": earliest})).await;
+    let opened = json!({"kind": "web_resource", "earliest_on": earliest});
+    stack.proves("R-030", &case, "channel_opened", opened).await;
 }
 
 /// no application before the channel is open, none for an operation that was not notified, until a notified
@@ -116,6 +121,8 @@ async fn applications_need_an_open_channel_and_a_notified_operation() {
     site.choose(&id, "annuity").await;
     site.disburse_by(&id, account("dedup")).await;
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "channel_closed"}));
+    let ground = json!({"outcome": {"ground": "channel_closed"}});
+    stack.proves("R-034", &format!("application/{id}"), "application_closed", ground).await;
     compliance.case_at(&path, "closed").await;
 
     let change = json!({"sent_outside": sent, "notice": "change", "effective_on": "2026-02-02",
@@ -132,6 +139,9 @@ async fn applications_need_an_open_channel_and_a_notified_operation() {
     let id = site.submit(&NewApplication::of(&other)).await;
     site.walk_to_money(&id, &other, account("dedup")).await;
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
+    let case = format!("case/{}", changed["id"].as_str().expect("an id"));
+    stack.proves("R-036", &case, "channel_notice_term_counted", json!({"earliest_on": "2026-02-02"})).await;
+    stack.proves("R-036", &case, "channel_changed", json!({"earliest_on": "2026-02-02"})).await;
 }
 
 /// a draft is amended with its duty, never after it was sent; a withdrawn notice opens nothing.
@@ -164,7 +174,10 @@ async fn a_draft_is_amended_with_its_duty_and_a_sent_notice_can_only_be_withdraw
     let closed = compliance.case_at(&path, "closed").await;
     assert_eq!(closed["stage"]["outcome"], "withdrawn");
     let id = path.rsplit_once('/').expect("a path with an id").1;
-    stack.keep_history_of(&format!("case/{id}"), "channel-notice-withdrawn").await;
+    let case = format!("case/{id}");
+    stack.keep_history_of(&case, "channel-notice-withdrawn").await;
+    stack.proves("R-031", &case, "channel_notice_sent", json!({})).await;
+    stack.proves("R-031", &case, "channel_notice_term_counted", json!({"earliest_on": "2027-07-01"})).await;
     assert_eq!(compliance.get("/v1/channels").await["items"], json!([]));
     let (status, answer) =
         stack.site().await.act(Method::POST, &format!("{path}/withdrawal"), json!({"reason": "x"})).await;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{NewApplication, Stack, account};
 
-/// Submits for a person of whom the world knows `facts`, and returns the outcome that compliance sees.
-async fn refused(facts: Value) -> Value {
+/// Submits for a person of whom the world knows `facts`, and returns the stack, the audit's name of the application and
+/// the outcome that compliance sees.
+async fn refused(facts: Value) -> (Stack, String, Value) {
     let stack = Stack::start().await;
     let site = stack.site().await;
     let iin = stack.somebody();
@@ -14,24 +15,27 @@ async fn refused(facts: Value) -> Value {
     let id = site.submit(&NewApplication::of(&iin)).await;
     let outcome = site.outcome(&id).await;
     assert!(stack.sandbox.ledger("payments").await.is_empty(), "nobody was paid");
-    outcome
+    (stack, format!("application/{id}"), outcome)
 }
 
 #[tokio::test]
 async fn a_voluntary_refusal_ends_the_application() {
-    let outcome = refused(json!({"voluntary_refusal": "ACTIVE"})).await;
+    let (stack, object, outcome) = refused(json!({"voluntary_refusal": "ACTIVE"})).await;
     assert_eq!(outcome, json!({"outcome": "refused", "ground": "voluntary_refusal"}));
+    stack.proves("R-088", &object, "credit_report_received", json!({"verdict": {"ground": "voluntary_refusal"}})).await;
+    stack.proves("R-101", &object, "application_closed", json!({"outcome": {"ground": "voluntary_refusal"}})).await;
 }
 
 #[tokio::test]
 async fn a_debt_burden_above_the_limit_ends_the_application() {
-    let outcome = refused(json!({"monthly_payments": 40_000_000, "average_monthly_income": 60_000_000})).await;
+    let (_stack, _, outcome) =
+        refused(json!({"monthly_payments": 40_000_000, "average_monthly_income": 60_000_000})).await;
     assert_eq!(outcome, json!({"outcome": "refused", "ground": "debt_burden"}));
 }
 
 #[tokio::test]
 async fn long_overdue_ends_the_application() {
-    let outcome = refused(json!({"overdue_days_current": 91, "overdue_days_max_12m": 91})).await;
+    let (_stack, _, outcome) = refused(json!({"overdue_days_current": 91, "overdue_days_max_12m": 91})).await;
     assert_eq!(outcome, json!({"outcome": "refused", "ground": "overdue"}));
 }
 
@@ -74,6 +78,8 @@ async fn a_likely_match_waits_for_compliance_and_a_false_positive_goes_on() {
     let (status, answer) = compliance.act(Method::POST, &path, decision).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     site.at_stage(&id, "awaiting_acknowledgement").await;
+    let decided = json!({"match_id": match_id});
+    stack.proves("R-080", &format!("application/{id}"), "screening_decided", decided).await;
 }
 
 #[tokio::test]
@@ -93,6 +99,8 @@ async fn unconfirmed_ownership_blocks_the_payout_and_ends_at_the_policy_limit() 
     }
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "ownership_not_confirmed"}));
     assert!(stack.sandbox.ledger("payments").await.is_empty(), "nobody was paid");
+    let ground = json!({"verdict": {"verdict": "refuse", "ground": "ownership_not_confirmed"}});
+    stack.proves("R-096", &format!("application/{id}"), "disbursement_method_not_confirmed", ground).await;
 }
 
 #[tokio::test]
@@ -139,4 +147,6 @@ async fn signatures_that_prove_nothing_are_not_accepted() {
     }
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "signature_not_accepted"}));
     assert!(stack.sandbox.ledger("payments").await.is_empty(), "nobody was paid");
+    let ground = json!({"verdict": {"ground": "signature_not_accepted"}});
+    stack.proves("R-090", &format!("application/{id}"), "signature_rejected", ground).await;
 }

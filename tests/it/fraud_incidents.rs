@@ -64,6 +64,12 @@ async fn everybody_is_informed_measures_are_proved_and_the_case_closes_when_noth
     case.at_stage("closed").await;
     case.refused("closure", json!({"reason": "ещё раз"}), "case.closed").await;
     stack.keep_history_of(&case.workflow(), "fraud-incident").await;
+    let object = case.workflow();
+    stack.proves("R-130", &object, "incident_opened", json!({"kind": "unauthorised_access", "clients": 2})).await;
+    stack.proves("R-131", &object, "measure_recorded", json!({})).await;
+    stack.proves("R-131", &object, "duty_met", json!({"kind": "take_measures"})).await;
+    stack.proves("R-132", &object, "duty_met", json!({"kind": "inform_client"})).await;
+    stack.proves("R-133", &object, "duty_met", json!({"kind": "inform_regulator"})).await;
 
     let database = stack.database().await;
     let audit = case.audit(&database).await;
@@ -120,6 +126,7 @@ async fn an_incident_that_is_reported_late_is_breached_at_once_and_still_has_to_
     assert_eq!(duty["state"], "met_late", "{duty}");
     let audit = case.audit(&database).await;
     assert!(audit.iter().any(|row| row.1 == "duty_met_late" && row.0.ends_with("|dana")), "{audit:?}");
+    stack.proves("R-133", &case.workflow(), "duty_met_late", json!({"kind": "inform_regulator"})).await;
     assert_eq!(names(case.rungs(&database, "inform_regulator").await).len(), 2, "nothing is told twice");
 }
 

@@ -198,6 +198,7 @@ async fn callbacks_early_twice_or_forged_change_nothing_but_the_moment() {
         .send(Method::POST, "/v1/callbacks/payments", Some(json!({"event_id": "e", "order_id": "o", "status": 2})))
         .await;
     assert_eq!(status, 401, "an unsigned callback: {answer}");
+    stack.proves_denial("R-199", "inbox/payments", "POST /v1/callbacks/payments", json!({})).await;
 }
 
 #[tokio::test]
@@ -228,4 +229,6 @@ async fn what_changes_between_signature_and_payout_stops_the_payout() {
     assert!(payouts(&stack, &site, &id).await.is_empty());
     let application = site.application(&id).await;
     assert_eq!(application["payment"]["state"], "released");
+    let (object, ground) = (format!("application/{id}"), json!({"verdict": {"ground": "voluntary_refusal"}}));
+    stack.proves(&["R-088", "R-101"], &object, "payment_checked", ground).await;
 }

@@ -78,6 +78,9 @@ async fn twenty_choices_at_once_leave_one() {
     .await
     .expect("the audit can be counted");
     assert_eq!(audited, [(false, 19), (true, 1)], "every denial is audited, and one act");
+    let object = format!("application/{id}");
+    stack.proves("R-207", &object, "choose_schedule", json!({})).await;
+    stack.proves_denial("R-207", &object, "choose_schedule", json!({})).await;
 }
 
 #[tokio::test]
@@ -124,6 +127,7 @@ async fn nobody_learns_of_applications_that_are_not_his() {
     let shape = |problem: &Value| (problem["code"].clone(), problem["title"].clone(), problem["detail"].clone());
     assert_eq!(shape(&theirs), shape(&nobodys));
     assert!(other.get("/v1/applications").await["items"].as_array().expect("items").is_empty());
+    stack.proves_denial("R-112", &format!("application/{id}"), "GET /v1/applications/{id}", json!({})).await;
 }
 
 #[tokio::test]
@@ -132,7 +136,8 @@ async fn denials_are_answered_and_audited() {
     let site = stack.site().await;
     let anonymous = stack.client.get(format!("{}/v1/applications", stack.api_url)).send().await.expect("an answer");
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
-    let forged = stack.client.get(format!("{}/v1/applications", stack.api_url)).bearer_auth("e30.e30.e30").send().await;
+    let forged =
+        stack.client.get(format!("{}/v1/screening-matches", stack.api_url)).bearer_auth("e30.e30.e30").send().await;
     assert_eq!(forged.expect("an answer").status(), StatusCode::UNAUTHORIZED);
     let (status, _) = site.send(Method::GET, "/v1/parked-steps", None).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
@@ -141,6 +146,8 @@ async fn denials_are_answered_and_audited() {
         .await
         .expect("the denials can be counted");
     assert_eq!(denials, 3);
+    stack.proves_denial("R-200", "/v1/parked-steps", "GET /v1/parked-steps", json!({})).await;
+    stack.proves_denial("R-201", "/v1/screening-matches", "GET /v1/screening-matches", json!({})).await;
 }
 
 #[tokio::test]

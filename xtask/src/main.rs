@@ -2,6 +2,7 @@
 //! It has no database driver and no crate of ours: what the demonstration does, a front end can do.
 
 mod build;
+mod compliance;
 mod console;
 mod demo;
 mod ours;
@@ -78,6 +79,12 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the compliance matrix anew from code and stories.
+    Compliance {
+        /// Only compare; fail if it differs.
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure the stack beside a bare workflow.
     Bench {
         /// Build for measuring; takes long the first time.
@@ -110,6 +117,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Token { roles, subject } => verbs::token(settings, &roles, &subject),
         Verb::Migrate => verbs::migrate(settings, interrupt),
         Verb::Sqlx { check } => verbs::sqlx(settings, check, interrupt),
+        Verb::Compliance { check } => compliance::refresh(&settings.root, check),
         Verb::Bench { release, arguments } => {
             let profile = if release { Profile::Release } else { Profile::Debug };
             verbs::bench(settings, profile, &arguments, interrupt)

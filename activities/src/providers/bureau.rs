@@ -1,5 +1,5 @@
 //! The credit bureau: reports on persons, and the information on contracts that lenders must give (law art. 4).
-//! Never takes an unknown voluntary refusal for none.
+//! Never takes an unknown voluntary refusal for none.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::iin::Iin;

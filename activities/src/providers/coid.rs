@@ -1,4 +1,4 @@
-//! ЦОИД: compares a photograph with the state's reference image.
+//! ЦОИД: compares a photograph with the state's reference image.
 //! Never decides whether a score is enough: the threshold is policy.
 
 use nesie_domain::iin::Iin;

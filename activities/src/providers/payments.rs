@@ -1,4 +1,4 @@
-//! The payment provider: ownership of accounts and cards, transfers, their status (R-086, R-087; design invariant 6).
+//! The payment provider: ownership of accounts and cards, transfers, their status (R-093, R-095, R-096; design invariant 6).
 //! Never takes silence for a rejection: a transfer without a readable answer is `Unknown`, and only the status tells.
 
 use nesie_domain::card::CardToken;

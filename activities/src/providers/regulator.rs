@@ -1,4 +1,4 @@
-//! The regulator's channel: hands a letter with its documents on and brings the receipt back.
+//! The regulator's channel: hands a letter with its documents on and brings the receipt back.
 //! Never words a letter, and never takes one for received without a receipt number and its instant.
 
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! The roles, and which sets of them a handler may ask for. Never a decision about one application.
+//! The roles, and which sets of them a handler may ask for (para 27; R-200). Never a decision about one application.
 
 /// A role of the token's `roles` claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! One token: signature by a key of the issuer, issuer, audience, expiry, and the roles it claims.
+//! One token: signature by a key of the issuer, issuer, audience, expiry, and the roles it claims.
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use nesie_platform::protection::sha256;

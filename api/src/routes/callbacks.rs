@@ -1,5 +1,5 @@
-//! Callbacks of the payment provider: signature checked, stored once in the inbox, nothing more. The relay passes them
-//! on, and they only wake a status query: what a callback says is never believed (design invariant 6).
+//! Callbacks of the payment provider: signature checked, stored once in the inbox, nothing more. The relay passes
+//! them on, and they only wake a status query: what a callback says is never believed (design invariant 6).
 
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};

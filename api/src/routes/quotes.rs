@@ -1,4 +1,5 @@
-//! Quotes: what a loan would cost by each method (para 8(3), 8(4)). Stores nothing; terms above a cap are shown with why.
+//! Quotes: what a loan would cost by each method (para 8(3), 8(4); ). Stores nothing; terms above a cap
+//! are shown with why.
 
 use axum::Json;
 use axum::extract::State;

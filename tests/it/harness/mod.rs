@@ -1,6 +1,7 @@
 //! What every story needs: a stack of its own, a front end that drives it, and the sandbox's admin endpoint.
 //! Never a pause to hide a race: waits ask again until a bound, and then fail with what they saw.
 
+mod audit;
 mod case;
 mod front;
 mod process;

@@ -1,5 +1,5 @@
-//! The client acknowledges rules, payments and rights by the hashes of what he was shown, or renews his consent to the
-//! frozen contract by its hash.
+//! The client acknowledges rules, payments and rights by the hashes of what he was shown, or renews
+//! his consent to the frozen contract by its hash.
 
 use axum::extract::State;
 use axum::response::Response;

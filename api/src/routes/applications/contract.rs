@@ -1,4 +1,4 @@
-//! The frozen contract: the exact text that is shown and signed, with its hash.
+//! The frozen contract: the exact text that is shown and signed, with its hash.
 
 use axum::Json;
 use axum::extract::State;

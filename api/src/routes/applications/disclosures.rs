@@ -1,4 +1,5 @@
-//! The texts that the client is shown before he chooses (para 8(2), 8(3), 8(5)), with the hashes that he acknowledges.
+//! The texts that the client is shown before he chooses (para 8(2), 8(3), 8(5); ), with the
+//! hashes that he acknowledges.
 
 use axum::Json;
 use axum::extract::State;

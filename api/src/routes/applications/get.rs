@@ -1,4 +1,4 @@
-//! One application: where it stands, what is expected next, where its money is. Straight from PostgreSQL.
+//! One application: where it stands, what is expected next, where its money is. Straight from PostgreSQL.
 //! A caller who has the page already may wait for the next one; never for longer than a request may take.
 
 use std::time::Duration;

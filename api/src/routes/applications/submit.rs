@@ -1,4 +1,5 @@
-//! Submitting an application: parsed to domain types, judged against the limits of the day, stored with its key.
+//! Submitting an application: parsed to domain types, judged against the limits of the day, stored with its key and the
+//! open channel that it came through (paras 2(9), 2(10), 3, 4(2), 7(1); ).
 //! Starts nothing: the start relay starts what is stored, so an answer 202 is never lost.
 
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! The story of an application, fact by fact. What would tell of an AML list is for compliance and audit only.
+//! The story of an application, fact by fact. What would tell of an AML list is for compliance and audit only.
 
 use axum::Json;
 use axum::extract::State;
