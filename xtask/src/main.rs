@@ -52,7 +52,7 @@ enum Verb {
     Down,
     /// Drive the book of applications through the API and reconcile the ledgers.
     Demo {
-        /// Only the story of this name.
+        /// Only the story of this name; `cases` tells of the cases with legal terms instead.
         #[arg(long)]
         story: Option<String>,
     },

@@ -47,11 +47,12 @@ impl Front {
 
     /// Reads every page of a list.
     pub(super) fn list(&self, path: &str) -> Result<Vec<Value>> {
-        let (mut items, mut next) = (Vec::new(), Some(format!("{path}?limit=100")));
+        let first = format!("{path}{}limit=100", if path.contains('?') { '&' } else { '?' });
+        let (mut items, mut next) = (Vec::new(), Some(first.clone()));
         while let Some(page) = next {
             let page = self.get(&page)?;
             items.extend(page["items"].as_array().into_iter().flatten().cloned());
-            next = page["next"].as_str().map(|cursor| format!("{path}?limit=100&cursor={cursor}"));
+            next = page["next"].as_str().map(|cursor| format!("{first}&cursor={cursor}"));
         }
         Ok(items)
     }
@@ -64,6 +65,11 @@ impl Front {
             409 => Ok(Answer::NotExpected(reply.described())),
             _ => bail!("{method} {path}: {}", reply.described()),
         }
+    }
+
+    /// Acts, and gives the answer whatever it is: where a refusal is what is expected.
+    pub(super) fn answer(&self, method: &str, path: &str, key: &str, body: &Value) -> Result<Reply> {
+        self.ask(method, path, Some(key), Some(body))
     }
 
     /// Asks until there is an answer other than 503, always under the same key.

@@ -51,6 +51,11 @@ impl Sandbox {
         answer["cms"].as_str().map(str::to_owned).context("the signature has no cms")
     }
 
+    /// A payment that the client makes on a loan, as the lender's accounting receives it.
+    pub(super) fn pay(&self, loan: &str, payment: &Value) -> Result<()> {
+        self.ask("POST", &format!("/accounting/loans/{loan}/payments"), Some(payment)).map(drop)
+    }
+
     /// Every effect that a provider had.
     pub(super) fn ledger(&self, provider: &str) -> Result<Vec<Value>> {
         self.entries(&format!("/admin/ledger/{provider}"), "entries")

@@ -49,6 +49,11 @@ impl Desk {
         locked(&self.files).entry(application_id.to_owned()).or_default().story = story;
     }
 
+    /// The application of a story, once it was submitted.
+    pub(super) fn application_of(&self, story: usize) -> Option<String> {
+        locked(&self.files).iter().find(|(_, file)| file.story == story).map(|(id, _)| id.clone())
+    }
+
     /// A fault that was programmed for a story.
     pub(super) fn keep_fault(&self, story: usize, fault: ProgrammedFault) {
         locked(&self.faults).push((story, fault));
