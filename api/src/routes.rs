@@ -16,6 +16,7 @@ mod screening_matches;
 #[cfg(test)]
 mod tests;
 mod webhooks;
+mod write_offs;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -59,6 +60,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(screening_matches::routes())
         .merge(channel_notices::routes())
         .merge(fraud_incidents::routes())
+        .merge(write_offs::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())
         .merge(duties::routes())

@@ -17,3 +17,4 @@ mod replay;
 mod requests;
 mod webhooks;
 mod workflow_time;
+mod write_offs;

@@ -13,6 +13,7 @@ mod failure;
 mod fraud;
 mod lists;
 mod parking;
+mod write_off;
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
@@ -30,6 +31,7 @@ pub use failure::*;
 pub use fraud::*;
 pub use lists::*;
 pub use parking::*;
+pub use write_off::*;
 
 /// A step that the system takes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
