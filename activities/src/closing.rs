@@ -59,13 +59,13 @@ async fn settle(world: &World, connection: &mut PgConnection, input: &CloseInput
     let payment = money::payment(&world.pool, input.application_id).await?;
     let granted = input.outcome == Outcome::Granted;
     let rejected = input.outcome == Outcome::Refused { ground: RefusalGround::PaymentRejected };
-    match payment.map(|payment| payment.state) {
-        None | Some(PaymentState::Released) if !granted && !rejected => Ok(()),
-        Some(PaymentState::Reserved) if !granted && !rejected => {
-            Ok(money::release(connection, input.application_id, input.at).await?)
+    match payment.map(|payment| (payment.state, payment.our_reference)) {
+        None | Some((PaymentState::Released, _)) if !granted && !rejected => Ok(()),
+        Some((PaymentState::Reserved, reference)) if !granted && !rejected => {
+            Ok(money::release(connection, reference, input.at).await?)
         }
-        Some(PaymentState::Rejected) if rejected => Ok(()),
-        Some(PaymentState::Confirmed) if granted => Ok(()),
+        Some((PaymentState::Rejected, _)) if rejected => Ok(()),
+        Some((PaymentState::Confirmed, _)) if granted => Ok(()),
         _ => Err(Failure::park("payment.contradicts_outcome").unsafe_to_retry()),
     }
 }

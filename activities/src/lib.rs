@@ -35,5 +35,6 @@ mod testing;
 mod transfer;
 mod wake;
 mod world;
+mod write_off;
 
 pub use world::World;

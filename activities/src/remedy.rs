@@ -146,13 +146,14 @@ impl Proved<'_> {
                 let moves = Move::Application { stage: &Stage::Recording, outcome: None };
                 let event = Some("payment.confirmed");
                 self.fact(world, connection, "transfer:confirmed", "money_transferred", details, moves, event).await?;
-                Ok(money::mark_confirmed(connection, id, reference, self.input.at).await?)
+                Ok(money::mark_confirmed(connection, payment.our_reference, reference, self.input.at).await?)
             }
             (Some(false), reference) => {
                 let key = "transfer:rejected";
                 self.fact(world, connection, key, "transfer_rejected", details, Move::Stays, None).await?;
                 let rejection = format!("approval/{}", self.approval.id);
-                Ok(money::mark_rejected(connection, id, reference, &rejection, self.input.at).await?)
+                let ours = payment.our_reference;
+                Ok(money::mark_rejected(connection, ours, reference, &rejection, self.input.at).await?)
             }
             _ => Err(Failure::park("remedy.incomplete")),
         }

@@ -1,74 +1,70 @@
-//! The transfer: money moves at most once (design invariant 6; ).
+//! The transfer: money moves at most once (design invariant 6; ), a payout's and a refund's alike.
 //!
 //! *Sent* is committed before the provider is called; whoever finds *sent* or *unknown* asks for the status first.
 //! A second call is made only under the same reference, and only where the provider's contract promises deduplication.
 //! Never a new reference, and never a failure taken for a rejection.
 
-use nesie_domain::application::Stage;
-use nesie_storage::bodies;
-use nesie_storage::facts::Actor;
+mod moving;
+
 use nesie_storage::money::{self, Payment, PaymentState};
-use nesie_storage::pool;
+use nesie_storage::{bodies, pool};
 use nesie_workflows::contract::{StepInput, Transfer};
-use serde_json::{Value, json};
+
+pub(crate) use moving::{Moving, Permit, Ready};
 
 use crate::World;
-use crate::calls::{Begun, Call, Received};
-use crate::disbursement_method::{Confirmed, confirmed, profile};
+use crate::calls::{Begun, Received};
+use crate::disbursement_method::profile;
 use crate::failure::Failure;
-use crate::payment::objection;
 use crate::providers::payments::{Destination, KnownTransfer, StatusReply, TransferReply, TransferState};
 use crate::providers::{Answer, ProviderErrorKind};
-use crate::record::StepFact;
-use crate::subject::Subject;
 
-const STEP: &str = "transfer_money";
-
-/// Sends the transfer, or asks for the status of one that may have been sent.
+/// Sends the transfer of an application, or asks for the status of one that may have been sent.
 pub(crate) async fn transfer_money(world: &World, input: StepInput) -> Result<Transfer, Failure> {
     let payment = money::payment(&world.pool, input.application_id).await?;
     let payment = payment.ok_or_else(|| Failure::park("payment.missing"))?;
+    move_money(world, &payment, &Moving::Payout(input)).await
+}
+
+/// Brings a reserved payment nearer to its end.
+pub(crate) async fn move_money(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
     match payment.state {
         PaymentState::Confirmed => Ok(Transfer::Confirmed),
         PaymentState::Rejected => Ok(Transfer::Rejected),
         PaymentState::Released => Err(Failure::park("payment.released")),
-        PaymentState::Reserved => send_first(world, &payment, input).await,
-        PaymentState::Sent | PaymentState::Unknown => ask_first(world, &payment, input).await,
+        PaymentState::Reserved => send_first(world, payment, moving).await,
+        PaymentState::Sent | PaymentState::Unknown => ask_first(world, payment, moving).await,
     }
 }
 
 /// The first call. Everything that can fail without it is done before *sent* is committed, since a payment that is *sent*
 /// and was not is a dead end at a provider that does not deduplicate.
-async fn send_first(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
-    let subject = Subject::load(world, input.application_id).await?;
-    let confirmed = confirmed(world, &subject).await?;
-    if let Some(ground) = objection(world, &subject, &confirmed, STEP, input).await? {
-        return Ok(Transfer::Stopped { ground });
-    }
-    let begun = call(payment, input, "transfer").begin(world).await?;
-    mark_sent(world, payment, input).await?;
-    send(world, payment, &subject, &confirmed, begun, input).await
+async fn send_first(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
+    let ready = match moving.permit(world).await? {
+        Permit::Go(ready) => ready,
+        Permit::Stop(ground) => return Ok(Transfer::Stopped { ground }),
+    };
+    let begun = moving.call(payment, "transfer").begin(world).await?;
+    mark_sent(world, payment, moving).await?;
+    send(world, payment, moving, &ready, begun).await
 }
 
 /// A second call under the same reference, at a provider that promises deduplication and does not know the first. What
 /// was checked before must still hold; where it does not, a person decides, since the first call may yet be on its way.
-async fn send_again(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
-    let subject = Subject::load(world, input.application_id).await?;
-    let confirmed = confirmed(world, &subject).await?;
-    if objection(world, &subject, &confirmed, STEP, input).await?.is_some() {
-        mark_unknown(world, input).await?;
+async fn send_again(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
+    let Permit::Go(ready) = moving.permit(world).await? else {
+        mark_unknown(world, payment, moving).await?;
         return Err(Failure::park("payment.no_longer_permitted").unsafe_to_retry());
-    }
-    let begun = call(payment, input, "transfer").begin(world).await?;
-    send(world, payment, &subject, &confirmed, begun, input).await
+    };
+    let begun = moving.call(payment, "transfer").begin(world).await?;
+    send(world, payment, moving, &ready, begun).await
 }
 
 /// *Sent* means that the provider may have been called: committed before it is.
-async fn mark_sent(world: &World, payment: &Payment, input: StepInput) -> Result<(), Failure> {
+async fn mark_sent(world: &World, payment: &Payment, moving: &Moving) -> Result<(), Failure> {
     let ahead = || Failure::retry("payment.sent_by_another_attempt");
-    let fact = fact(input, "transfer:sent", "transfer_sent", json!({ "our_reference": payment.our_reference }));
-    let Some(mut transaction) = world.begin(fact).await? else { return Err(ahead()) };
-    money::mark_sent(&mut transaction, input.application_id, input.at).await?;
+    let Some(mut transaction) = moving.begin_sent(world, payment).await? else { return Err(ahead()) };
+    money::mark_sent(&mut transaction, payment.our_reference, moving.at()).await?;
     Ok(pool::commit(transaction).await?)
 }
 
@@ -76,13 +72,11 @@ async fn mark_sent(world: &World, payment: &Payment, input: StepInput) -> Result
 async fn send(
     world: &World,
     payment: &Payment,
-    subject: &Subject,
-    confirmed: &Confirmed,
+    moving: &Moving,
+    Ready { destination, holder }: &Ready,
     begun: Begun,
-    input: StepInput,
 ) -> Result<Transfer, Failure> {
-    let holder = &subject.applicant.iin;
-    let destination = match &confirmed.destination {
+    let destination = match destination {
         bodies::Destination::Account { iban } => Destination::Account { iban, holder },
         bodies::Destination::Card { card_token } => Destination::Card { token: card_token, holder },
         bodies::Destination::Merchant { merchant_id } => Destination::Merchant { merchant_id },
@@ -98,39 +92,39 @@ async fn send(
         }
     };
     match begun.end(world, exchange).await? {
-        Ok(answered) => apply(world, payment, answered.value, &answered.received, input).await,
+        Ok(answered) => apply(world, payment, moving, answered.value, &answered.received).await,
         // Certainly nothing was done, and the same request would be refused again.
         Err(error) if error.kind == ProviderErrorKind::Malformed => Err(error.into()),
         Err(error) => {
-            mark_unknown(world, input).await?;
+            mark_unknown(world, payment, moving).await?;
             Err(error.into())
         }
     }
 }
 
 /// Asks for the status of a transfer that may have been sent.
-async fn ask_first(world: &World, payment: &Payment, input: StepInput) -> Result<Transfer, Failure> {
+async fn ask_first(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
     let profile = profile(&payment.payment_profile)?;
     let exchange = async {
         let Answer { value, raw, content_type } =
             world.providers.payments.status(profile, payment.our_reference).await?;
         Ok(Answer { value, raw, content_type })
     };
-    let answered = match call(payment, input, "status").attempt(world, exchange).await? {
+    let answered = match moving.call(payment, "status").attempt(world, exchange).await? {
         Ok(answered) => answered,
         Err(error) => {
-            mark_unknown(world, input).await?;
+            mark_unknown(world, payment, moving).await?;
             return Err(error.into());
         }
     };
     match answered.value {
-        StatusReply::Found(known) => apply(world, payment, known, &answered.received, input).await,
+        StatusReply::Found(known) => apply(world, payment, moving, known, &answered.received).await,
         StatusReply::NotFound => {
             keep(world, &answered.received).await?;
             if profile.promises_deduplication() {
-                return send_again(world, payment, input).await;
+                return send_again(world, payment, moving).await;
             }
-            mark_unknown(world, input).await?;
+            mark_unknown(world, payment, moving).await?;
             Err(Failure::park("payment.not_found_without_deduplication").of("payments").unsafe_to_retry())
         }
     }
@@ -140,36 +134,30 @@ async fn ask_first(world: &World, payment: &Payment, input: StepInput) -> Result
 async fn apply(
     world: &World,
     payment: &Payment,
+    moving: &Moving,
     known: KnownTransfer,
     received: &Received,
-    input: StepInput,
 ) -> Result<Transfer, Failure> {
-    let details = json!({ "our_reference": payment.our_reference, "provider_reference": known.provider_id });
+    let provider = known.provider_id.as_str();
     match known.state {
         TransferState::Processing => {
             keep(world, received).await?;
             Ok(Transfer::Pending)
         }
         TransferState::Done => {
-            let confirmed = StepFact {
-                stage: Some(&Stage::Recording),
-                event: Some("payment.confirmed"),
-                ..fact(input, "transfer:confirmed", "money_transferred", details)
-            };
-            if let Some(mut transaction) = world.begin(confirmed).await? {
-                received.keep(world, &mut transaction).await?;
-                money::mark_confirmed(&mut transaction, input.application_id, &known.provider_id, input.at).await?;
+            if let Some(mut transaction) = moving.begin_confirmed(world, payment, provider).await? {
+                let evidence_id = received.keep(world, &mut transaction).await?;
+                money::mark_confirmed(&mut transaction, payment.our_reference, provider, moving.at()).await?;
+                moving.confirmed(world, &mut transaction, payment, provider, evidence_id).await?;
                 pool::commit(transaction).await?;
             }
             Ok(Transfer::Confirmed)
         }
         TransferState::Rejected { reason } => {
-            let rejected = fact(input, "transfer:rejected", "transfer_rejected", details);
-            if let Some(mut transaction) = world.begin(rejected).await? {
+            if let Some(mut transaction) = moving.begin_rejected(world, payment, provider).await? {
                 received.keep(world, &mut transaction).await?;
-                let reason = reason.as_deref().unwrap_or_default();
-                let id = input.application_id;
-                money::mark_rejected(&mut transaction, id, Some(&known.provider_id), reason, input.at).await?;
+                let (reason, at) = (reason.as_deref().unwrap_or_default(), moving.at());
+                money::mark_rejected(&mut transaction, payment.our_reference, Some(provider), reason, at).await?;
                 pool::commit(transaction).await?;
             }
             Ok(Transfer::Rejected)
@@ -177,33 +165,9 @@ async fn apply(
     }
 }
 
-fn call(payment: &Payment, input: StepInput, operation: &'static str) -> Call {
-    Call {
-        owner: input.application_id.into(),
-        step: STEP,
-        provider: "payments",
-        operation,
-        key: payment.our_reference.to_string(),
-        at: input.at,
-    }
-}
-
-fn fact<'a>(input: StepInput, key: &'a str, kind: &'a str, details: Value) -> StepFact<'a> {
-    StepFact {
-        application_id: input.application_id,
-        key,
-        kind,
-        details,
-        at: input.at,
-        actor: Actor::System,
-        stage: None,
-        event: None,
-    }
-}
-
-async fn mark_unknown(world: &World, input: StepInput) -> Result<(), Failure> {
+async fn mark_unknown(world: &World, payment: &Payment, moving: &Moving) -> Result<(), Failure> {
     let mut transaction = pool::begin(&world.pool).await?;
-    money::mark_unknown(&mut transaction, input.application_id, input.at).await?;
+    money::mark_unknown(&mut transaction, payment.our_reference, moving.at()).await?;
     Ok(pool::commit(transaction).await?)
 }
 

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nesie_domain::case::CaseStage;
+use nesie_domain::refund::RefundKind;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 use nesie_workflows::contract::{
     ActInput, CaseActs, CaseActsDone, CaseEnd, CaseStep, CloseInput, CreditVerdict, DutySweepDone, Informed,
-    ListsRefreshed, ParkInput, Publication, PublicationStep, RecomputePage, RecomputedPage, ResolveInput, Screening,
-    StepInput, SweepPage, SweptPage, Transfer, Verdict, Wake, WakeChanged,
+    ListsRefreshed, ParkInput, Publication, PublicationStep, RecomputePage, RecomputedPage, Refunded, ResolveInput,
+    Screening, StepInput, SweepPage, SweptPage, Transfer, Verdict, Wake, WakeChanged,
 };
 use temporalio_client::Client;
 use temporalio_macros::activities;
@@ -26,6 +27,7 @@ use crate::providers::Providers;
 use crate::{
     agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, lists,
     loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep, transfer,
+    write_off,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -384,6 +386,76 @@ impl World {
         input: CaseStep,
     ) -> Result<CaseStage, ActivityError> {
         alive(&context, suspension::apply_resumption(&self, input)).await
+    }
+
+    /// The step `open_write_off`, as `contract::OpenWriteOff` declares it.
+    #[activity(definition = nesie_workflows::contract::OpenWriteOff)]
+    pub async fn open_write_off(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, write_off::open_write_off(&self, input)).await
+    }
+
+    /// The step `record_write_off_acts`, as `contract::RecordWriteOffActs` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordWriteOffActs)]
+    pub async fn record_write_off_acts(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseActs,
+    ) -> Result<CaseActsDone, ActivityError> {
+        alive(&context, write_off::record_write_off_acts(&self, input)).await
+    }
+
+    /// The step `apply_write_off_decision`, as `contract::ApplyWriteOffDecision` declares it.
+    #[activity(definition = nesie_workflows::contract::ApplyWriteOffDecision)]
+    pub async fn apply_write_off_decision(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<bool, ActivityError> {
+        alive(&context, write_off::apply_write_off_decision(&self, input)).await
+    }
+
+    /// The step `correct_credit_history`, as `contract::CorrectCreditHistory` declares it.
+    #[activity(definition = nesie_workflows::contract::CorrectCreditHistory)]
+    pub async fn correct_credit_history(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<(), ActivityError> {
+        alive(&context, write_off::correct_credit_history(&self, input)).await
+    }
+
+    /// The step `refund_collected`, as `contract::RefundCollected` declares it.
+    #[activity(definition = nesie_workflows::contract::RefundCollected)]
+    pub async fn refund_collected(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<Refunded, ActivityError> {
+        alive(&context, write_off::refund(&self, input, RefundKind::Collected)).await
+    }
+
+    /// The step `refund_paid`, as `contract::RefundPaid` declares it.
+    #[activity(definition = nesie_workflows::contract::RefundPaid)]
+    pub async fn refund_paid(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<Refunded, ActivityError> {
+        alive(&context, write_off::refund(&self, input, RefundKind::Paid)).await
+    }
+
+    /// The step `finish_write_off`, as `contract::FinishWriteOff` declares it.
+    #[activity(definition = nesie_workflows::contract::FinishWriteOff)]
+    pub async fn finish_write_off(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, write_off::finish_write_off(&self, input)).await
     }
 
     /// The step `publish_calendar_version`, as `contract::PublishCalendarVersion` declares it.

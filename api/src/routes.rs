@@ -17,6 +17,7 @@ mod screening_matches;
 #[cfg(test)]
 mod tests;
 mod webhooks;
+mod write_offs;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -61,6 +62,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(channel_notices::routes())
         .merge(fraud_incidents::routes())
         .merge(accrual_suspensions::routes())
+        .merge(write_offs::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())
         .merge(duties::routes())

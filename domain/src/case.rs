@@ -67,6 +67,8 @@ pub enum CaseStage {
     Handling,
     /// Everything is suspended; the case waits for a cancellation.
     Suspended,
+    /// The debt is written off, corrected and refunded; only a court act of the client's own guilt goes on from here.
+    WrittenOff,
     /// The document was cancelled; two people decide on back-accrual and resumption.
     AwaitingResumption,
     /// The end.
@@ -105,6 +107,7 @@ impl CaseStage {
             Self::InEffect => "in_effect",
             Self::Handling => "handling",
             Self::Suspended => "suspended",
+            Self::WrittenOff => "written_off",
             Self::AwaitingResumption => "awaiting_resumption",
             Self::Closed { .. } => "closed",
         }

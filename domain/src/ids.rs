@@ -3,6 +3,8 @@
 
 use uuid::Uuid;
 
+use crate::refund::RefundKind;
+
 macro_rules! typed_ids {
     ($($(#[$meta:meta])* $name:ident,)+) => {
         $(
@@ -166,6 +168,17 @@ impl PaymentReference {
         name[16..].copy_from_slice(&generation.to_be_bytes());
         Self(Uuid::new_v5(&PAYMENT_NAMESPACE, &name))
     }
+
+    /// The reference of a refund of a case: the same case, kind and generation always give the same one, and none is an
+    /// application's, whose name is shorter. A new generation exists under the same condition as there.
+    #[must_use]
+    pub fn for_refund(case: CaseId, kind: RefundKind, generation: u32) -> Self {
+        let mut name = Vec::with_capacity(36);
+        name.extend_from_slice(case.0.as_bytes());
+        name.extend_from_slice(&generation.to_be_bytes());
+        name.extend_from_slice(kind.as_str().as_bytes());
+        Self(Uuid::new_v5(&PAYMENT_NAMESPACE, &name))
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +194,16 @@ mod tests {
         assert_ne!(PaymentReference::for_application(one, 0), PaymentReference::for_application(two, 0));
         // A released reference must stay what it was: a changed name space would pay a second time.
         assert_eq!(PaymentReference::for_application(one, 0).to_string(), "0c6f724b-f27f-5ca8-97af-c33a23818da5");
+    }
+
+    #[test]
+    fn refund_reference_follows_from_case_kind_and_generation() {
+        let case = CaseId::from_uuid(Uuid::from_u128(1));
+        let [collected, paid] = RefundKind::ALL.map(|kind| PaymentReference::for_refund(case, kind, 0));
+        assert_eq!(collected.to_string(), "60744122-4bca-553c-bc72-759854a58317");
+        assert_eq!(paid.to_string(), "7c828f21-cf2c-5e62-9b90-c72dfa09a1a1");
+        assert_ne!(PaymentReference::for_refund(case, RefundKind::Paid, 1), paid);
+        assert_ne!(PaymentReference::for_application(ApplicationId::from_uuid(Uuid::from_u128(1)), 0), paid);
     }
 
     #[test]

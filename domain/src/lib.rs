@@ -25,6 +25,7 @@ pub mod person;
 pub mod phone;
 pub mod quote;
 pub mod rate;
+pub mod refund;
 pub mod rejection;
 pub mod schedule;
 pub mod screening;

@@ -186,7 +186,7 @@ pub async fn get(pool: &PgPool, id: ApprovalId) -> Result<Option<Approval>, Stor
     row.map(Approval::try_from).transpose()
 }
 
-/// The requests of a kind that a case made, the oldest first.
+/// The requests of a kind that belong to a case, the newest first.
 ///
 /// # Errors
 /// As [`get`].
@@ -195,7 +195,7 @@ pub async fn of_case(pool: &PgPool, case_id: CaseId, kind: ApprovalKind) -> Resu
         Row,
         "SELECT id, kind, case_id, application_id, object, proposal, proposal_sealed, difference, rule, maker,
                 maker_reason, created_at, expires_at, state, decided_by, decision_reason, decided_at
-         FROM approvals WHERE case_id = $1 AND kind = $2 ORDER BY created_at, id",
+         FROM approvals WHERE case_id = $1 AND kind = $2 ORDER BY created_at DESC, id DESC",
         case_id.as_uuid(),
         kind.as_str(),
     )

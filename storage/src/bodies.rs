@@ -2,6 +2,7 @@
 //! Never printed: what is personal here masks itself or has no `Debug` of its contents.
 
 pub mod cases;
+pub mod write_offs;
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
 //! Callbacks of providers: verified by the API, stored once, passed on by the relay. Never acted upon by themselves.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, PaymentReference};
+use nesie_domain::ids::{ApplicationId, CaseId, Owner, PaymentReference};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::error::{During, StorageError, ensure_rows};
 
@@ -14,8 +15,8 @@ pub struct ToPassOn {
     pub provider: String,
     /// The provider's id of the event.
     pub event_id: String,
-    /// The application it is about; `None` when its reference was not known when it came.
-    pub application_id: Option<ApplicationId>,
+    /// The application or case it is about; `None` when its reference was not known when it came.
+    pub owner: Option<Owner>,
     /// The body.
     pub body: Value,
 }
@@ -28,18 +29,19 @@ pub async fn insert(
     connection: &mut PgConnection,
     provider: &str,
     event_id: &str,
-    application_id: Option<ApplicationId>,
+    owner: Option<Owner>,
     body: &Value,
     received_at: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO inbox (provider, event_id, application_id, body, received_at) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO inbox (provider, event_id, application_id, body, received_at, case_id) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (provider, event_id) DO NOTHING",
         provider,
         event_id,
-        application_id.map(|id| id.as_uuid()),
+        owner.and_then(Owner::application),
         body,
         received_at,
+        owner.and_then(Owner::case),
     )
     .execute(connection)
     .await
@@ -47,16 +49,22 @@ pub async fn insert(
     Ok(written.rows_affected() == 1)
 }
 
-/// The application of one of our payment references.
+/// Whose one of our payment references is.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn application_of(pool: &PgPool, reference: PaymentReference) -> Result<Option<ApplicationId>, StorageError> {
-    let id = sqlx::query_scalar!("SELECT application_id FROM payments WHERE our_reference = $1", reference.as_uuid())
-        .fetch_optional(pool)
-        .await
-        .during("inbox.application_of")?;
-    Ok(id.map(ApplicationId::from_uuid))
+pub async fn owner_of(pool: &PgPool, reference: PaymentReference) -> Result<Option<Owner>, StorageError> {
+    let row =
+        sqlx::query!("SELECT application_id, case_id FROM payments WHERE our_reference = $1", reference.as_uuid())
+            .fetch_optional(pool)
+            .await
+            .during("inbox.owner_of")?;
+    Ok(row.and_then(|row| owner(row.application_id, row.case_id)))
+}
+
+fn owner(application_id: Option<Uuid>, case_id: Option<Uuid>) -> Option<Owner> {
+    let case = || case_id.map(|id| CaseId::from_uuid(id).into());
+    application_id.map(|id| ApplicationId::from_uuid(id).into()).or_else(case)
 }
 
 /// The oldest callbacks that wait, locked for this transaction; those that another relay holds are skipped.
@@ -65,7 +73,7 @@ pub async fn application_of(pool: &PgPool, reference: PaymentReference) -> Resul
 /// [`StorageError::Driver`].
 pub async fn to_pass_on(connection: &mut PgConnection, limit: i64) -> Result<Vec<ToPassOn>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT provider, event_id, application_id, body FROM inbox WHERE passed_on_at IS NULL
+        "SELECT provider, event_id, application_id, case_id, body FROM inbox WHERE passed_on_at IS NULL
          ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED",
         limit,
     )
@@ -77,7 +85,7 @@ pub async fn to_pass_on(connection: &mut PgConnection, limit: i64) -> Result<Vec
         .map(|row| ToPassOn {
             provider: row.provider,
             event_id: row.event_id,
-            application_id: row.application_id.map(ApplicationId::from_uuid),
+            owner: owner(row.application_id, row.case_id),
             body: row.body,
         })
         .collect())

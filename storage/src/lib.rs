@@ -29,6 +29,7 @@ pub mod policy;
 pub mod pool;
 pub mod publication;
 pub mod recorded;
+pub mod refunds;
 pub mod screening;
 pub mod statistics;
 pub mod submissions;

@@ -1,4 +1,5 @@
-//! The payment of an application: one row, one reference for ever, states only forward (design invariant 6).
+//! Payments of applications, and refunds of cases beside them: one row a reference, for ever, states only forward (design
+//! invariant 6).
 //! Every transition names the states that it may start from; a row that is in none of them is an error, never ignored.
 
 use chrono::{DateTime, Utc};
@@ -39,7 +40,7 @@ impl PaymentState {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         [Self::Reserved, Self::Sent, Self::Unknown, Self::Confirmed, Self::Rejected, Self::Released]
             .into_iter()
             .find(|state| state.as_str() == name)
@@ -129,12 +130,12 @@ pub async fn payment(pool: &PgPool, id: ApplicationId) -> Result<Option<Payment>
 /// [`StorageError::RowsAffected`] when the payment is not *reserved*; [`StorageError::Driver`].
 pub async fn mark_sent(
     connection: &mut PgConnection,
-    id: ApplicationId,
+    reference: PaymentReference,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
-        "UPDATE payments SET state = 'sent', sent_at = $2, updated_at = $2 WHERE application_id = $1 AND state = 'reserved'",
-        id.as_uuid(),
+        "UPDATE payments SET state = 'sent', sent_at = $2, updated_at = $2 WHERE our_reference = $1 AND state = 'reserved'",
+        reference.as_uuid(),
         at,
     )
     .execute(connection)
@@ -150,12 +151,12 @@ pub async fn mark_sent(
 /// [`StorageError::Driver`].
 pub async fn mark_unknown(
     connection: &mut PgConnection,
-    id: ApplicationId,
+    reference: PaymentReference,
     at: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
     let updated = sqlx::query!(
-        "UPDATE payments SET state = 'unknown', updated_at = $2 WHERE application_id = $1 AND state IN ('sent', 'unknown')",
-        id.as_uuid(),
+        "UPDATE payments SET state = 'unknown', updated_at = $2 WHERE our_reference = $1 AND state IN ('sent', 'unknown')",
+        reference.as_uuid(),
         at,
     )
     .execute(connection)
@@ -170,14 +171,14 @@ pub async fn mark_unknown(
 /// [`StorageError::RowsAffected`] unless the payment may have been sent; [`StorageError::Driver`].
 pub async fn mark_confirmed(
     connection: &mut PgConnection,
-    id: ApplicationId,
+    reference: PaymentReference,
     provider_reference: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
         "UPDATE payments SET state = 'confirmed', provider_reference = $2, confirmed_at = $3, updated_at = $3
-         WHERE application_id = $1 AND state IN ('sent', 'unknown')",
-        id.as_uuid(),
+         WHERE our_reference = $1 AND state IN ('sent', 'unknown')",
+        reference.as_uuid(),
         provider_reference,
         at,
     )
@@ -193,15 +194,15 @@ pub async fn mark_confirmed(
 /// [`StorageError::RowsAffected`] unless the payment may have been sent; [`StorageError::Driver`].
 pub async fn mark_rejected(
     connection: &mut PgConnection,
-    id: ApplicationId,
+    reference: PaymentReference,
     provider_reference: Option<&str>,
     rejection: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
         "UPDATE payments SET state = 'rejected', provider_reference = $2, rejection = $3, updated_at = $4
-         WHERE application_id = $1 AND state IN ('sent', 'unknown')",
-        id.as_uuid(),
+         WHERE our_reference = $1 AND state IN ('sent', 'unknown')",
+        reference.as_uuid(),
         provider_reference,
         rejection,
         at,
@@ -216,10 +217,14 @@ pub async fn mark_rejected(
 ///
 /// # Errors
 /// [`StorageError::RowsAffected`] when the payment is not *reserved*; [`StorageError::Driver`].
-pub async fn release(connection: &mut PgConnection, id: ApplicationId, at: DateTime<Utc>) -> Result<(), StorageError> {
+pub async fn release(
+    connection: &mut PgConnection,
+    reference: PaymentReference,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
     let updated = sqlx::query!(
-        "UPDATE payments SET state = 'released', updated_at = $2 WHERE application_id = $1 AND state = 'reserved'",
-        id.as_uuid(),
+        "UPDATE payments SET state = 'released', updated_at = $2 WHERE our_reference = $1 AND state = 'reserved'",
+        reference.as_uuid(),
         at,
     )
     .execute(connection)
@@ -271,7 +276,7 @@ mod tests {
 
     const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    async fn attempt(pool: &PgPool, id: ApplicationId, to: PaymentState) -> bool {
+    async fn attempt(pool: &PgPool, id: PaymentReference, to: PaymentState) -> bool {
         let mut connection = pool.acquire().await.expect("a connection");
         let moved = match to {
             PaymentState::Sent => mark_sent(&mut connection, id, AT).await,
@@ -312,7 +317,7 @@ mod tests {
                     (from, to),
                     (Reserved, Sent | Released) | (Sent | Unknown, Unknown | Confirmed | Rejected)
                 );
-                assert_eq!(attempt(&pool, id, to).await, may, "{from:?} to {to:?}");
+                assert_eq!(attempt(&pool, new.our_reference, to).await, may, "{from:?} to {to:?}");
                 let state = payment(&pool, id).await.expect("read").expect("there").state;
                 assert_eq!(state, if may { to } else { from }, "{from:?} to {to:?}");
             }
@@ -326,6 +331,8 @@ mod tests {
             .execute(&pool)
             .await
             .expect("reserved");
+        // The row's reference is the application's own id.
+        let id = PaymentReference::from_uuid(id.as_uuid());
         let mut first = pool.begin().await.expect("a transaction");
         mark_sent(&mut first, id, AT).await.expect("the first");
         let (second, committed) = tokio::join!(attempt(&pool, id, PaymentState::Sent), first.commit());

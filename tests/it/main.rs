@@ -18,3 +18,4 @@ mod replay;
 mod requests;
 mod webhooks;
 mod workflow_time;
+mod write_offs;

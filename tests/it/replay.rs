@@ -5,6 +5,7 @@ use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::channel_notice::ChannelNotice;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
+use nesie_workflows::write_off::WriteOff;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
@@ -53,6 +54,8 @@ async fn released_histories_replay() {
         .register_workflow::<LoanOrigination>()
         .expect("registered")
         .register_workflow::<FraudIncident>()
+        .expect("registered")
+        .register_workflow::<WriteOff>()
         .expect("registered")
         .register_workflow::<ChannelNotice>()
         .expect("registered")

@@ -19,6 +19,7 @@ use nesie_workflows::channel_notice::ChannelNotice;
 use nesie_workflows::duty_sweep::DutySweep;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
+use nesie_workflows::write_off::WriteOff;
 use temporalio_client::Client;
 use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
@@ -90,6 +91,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<ChannelNotice>()?
         .register_workflow::<FraudIncident>()?
         .register_workflow::<AccrualSuspension>()?
+        .register_workflow::<WriteOff>()?
         .register_workflow::<CalendarPublication>()?
         .register_workflow::<DutySweep>()?
         .build())

@@ -13,5 +13,6 @@ pub mod fraud_incident;
 mod options;
 pub mod origination;
 mod parking;
+pub mod write_off;
 
 pub use options::RetryBudget;

@@ -52,13 +52,12 @@ pub(crate) async fn payment(
         return Err(deny(&app, &request_id).await?);
     }
     let event = read(&body)?;
-    let application = inbox::application_of(&app.pool, event.order_id).await?;
+    let owner = inbox::owner_of(&app.pool, event.order_id).await?;
     let mut transaction = pool::begin(&app.pool).await?;
     let stored = json!({ "order_id": event.order_id, "provider_id": event.provider_id, "status": event.status });
-    let new =
-        inbox::insert(&mut transaction, PROVIDER, &event.event_id, application, &stored, crate::time::now()).await?;
+    let new = inbox::insert(&mut transaction, PROVIDER, &event.event_id, owner, &stored, crate::time::now()).await?;
     pool::commit(transaction).await?;
-    tracing::info!(new, known = application.is_some(), "a callback was received");
+    tracing::info!(new, known = owner.is_some(), "a callback was received");
     Ok(StatusCode::ACCEPTED)
 }
 

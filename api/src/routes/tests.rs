@@ -204,6 +204,8 @@ async fn a_role_opens_its_own_routes_only(pool: PgPool) {
             ("POST", path) if path.starts_with("/v1/fraud-incidents") => &["compliance"],
             ("GET", path) if path.starts_with("/v1/accrual-suspensions") => &ROLES[1..],
             ("POST", path) if path.starts_with("/v1/accrual-suspensions") => &["compliance"],
+            ("GET", path) if path.starts_with("/v1/write-offs") => &ROLES[1..],
+            ("POST", path) if path.starts_with("/v1/write-offs") => &["compliance"],
             ("GET", path) if path.starts_with("/v1/channel-notices") => &ROLES[1..],
             ("POST" | "PUT", path) if path.starts_with("/v1/channel-notices") => &["compliance"],
             ("GET", "/v1/screening-matches") => &["compliance", "auditor"],

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::eventually;
@@ -99,6 +100,20 @@ impl Sandbox {
         let mut entries = self.ledger("payments").await;
         entries.retain(|entry| entry["order_id"] == our_reference);
         entries
+    }
+
+    /// A payment that the client made on a loan, or that the lender collected, as the books get to know of it.
+    pub(crate) async fn pay(&self, loan: &str, paid_on: NaiveDate, tiyn: i64, collected: bool) {
+        let url = format!("{}/accounting/loans/{loan}/payments", self.base);
+        let body = json!({"paid_on": paid_on, "amount": tiyn, "collected": collected});
+        let key = uuid::Uuid::new_v4().to_string();
+        let answer = self.client.post(url).header("idempotency-key", key).json(&body).send().await.expect("the books");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// What the books say is owed at the end of a day.
+    pub(crate) async fn balance(&self, loan: &str, on: NaiveDate) -> Value {
+        self.send(reqwest::Method::GET, &format!("/accounting/loans/{loan}/balance?on={on}"), None).await
     }
 
     /// Every request that a provider received.

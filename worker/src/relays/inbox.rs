@@ -2,9 +2,11 @@
 //! Never believed: the workflow asks for the status itself (design invariant 6).
 
 use anyhow::Context as _;
+use nesie_domain::ids::{ApplicationId, CaseId, Owner};
 use nesie_storage::PgPool;
 use nesie_storage::inbox::{self, ToPassOn};
 use nesie_storage::money::{self, PaymentState};
+use nesie_workflows::case::{self, AnyCase, Stirred};
 use nesie_workflows::origination::{LoanOrigination, workflow_id};
 use temporalio_client::WorkflowSignalOptions;
 use temporalio_client::errors::WorkflowInteractionError;
@@ -35,17 +37,34 @@ pub(super) async fn pass(pool: &PgPool, client: &Temporal) -> anyhow::Result<usi
 }
 
 async fn pass_on(pool: &PgPool, client: &Temporal, row: &ToPassOn) -> anyhow::Result<()> {
-    let Some(application_id) = row.application_id else {
-        tracing::warn!(provider = row.provider, event = row.event_id, "a callback names no application of ours");
-        return Ok(());
-    };
+    match row.owner {
+        Some(Owner::Application(application_id)) => wake_application(pool, client, application_id).await,
+        Some(Owner::Case(case_id)) => wake_case(client, case_id).await,
+        None => {
+            tracing::warn!(provider = row.provider, event = row.event_id, "a callback names no payment of ours");
+            Ok(())
+        }
+    }
+}
+
+async fn wake_application(pool: &PgPool, client: &Temporal, application_id: ApplicationId) -> anyhow::Result<()> {
     // Known already: a signal would only cost the workflow a task.
     let payment = money::payment(pool, application_id).await?;
     if payment.is_some_and(|payment| matches!(payment.state, PaymentState::Confirmed | PaymentState::Rejected)) {
         return Ok(());
     }
     let handle = client.get_workflow_handle::<LoanOrigination>(workflow_id(application_id));
-    match handle.signal(LoanOrigination::payment_callback, (), WorkflowSignalOptions::default()).await {
+    signalled(handle.signal(LoanOrigination::payment_callback, (), WorkflowSignalOptions::default()).await)
+}
+
+/// A case asks for the status of its refunds when it is stirred.
+async fn wake_case(client: &Temporal, case_id: CaseId) -> anyhow::Result<()> {
+    let handle = client.get_workflow_handle::<AnyCase>(case::workflow_id(case_id));
+    signalled(handle.signal(Stirred, (), WorkflowSignalOptions::default()).await)
+}
+
+fn signalled(result: Result<(), WorkflowInteractionError>) -> anyhow::Result<()> {
+    match result {
         Ok(()) => Ok(()),
         // Closed: there is nothing left to wake.
         Err(WorkflowInteractionError::NotFound(_)) => Ok(()),

@@ -14,6 +14,7 @@ mod fraud;
 mod lists;
 mod parking;
 mod suspension;
+mod write_off;
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
@@ -32,6 +33,7 @@ pub use fraud::*;
 pub use lists::*;
 pub use parking::*;
 pub use suspension::*;
+pub use write_off::*;
 
 /// A step that the system takes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

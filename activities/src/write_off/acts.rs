@@ -1,0 +1,179 @@
+//! What compliance does on a write-off, one act a transaction, in the order in which they came.
+//! Never a write-off by one person, never an account that is not the client's, never a reopening without the client's guilt.
+
+use nesie_domain::approval::{ApprovalKind, ApprovalState};
+use nesie_domain::calendar::local_date;
+use nesie_domain::case::{CaseOutcome, CaseStage};
+use nesie_domain::iban::Iban;
+use nesie_domain::money::Money;
+use nesie_domain::refund::RefundKind;
+use nesie_storage::bodies::cases::DocumentReference;
+use nesie_storage::bodies::write_offs::{Verdict, VerdictReport, WriteOffAct};
+use nesie_storage::bodies::{Destination, PaymentProfile};
+use nesie_storage::money::PaymentState;
+use nesie_storage::refunds::{self, RefundAccount, account_place};
+use nesie_storage::{approvals, cases, duties as rows, pool, recorded};
+use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseStep, WriteOffProposal};
+use serde_json::json;
+
+use super::decision::WRITTEN_OFF;
+use crate::World;
+use crate::calls::Call;
+use crate::case::{Acting, CaseSubject, Deed, Proposal, submissions};
+use crate::disbursement_method::profile;
+use crate::failure::Failure;
+use crate::providers::payments::{Owned, OwnershipStatus};
+
+const STEP: &str = "record_write_off_acts";
+
+/// Decides every act that came; each has its answer before the next is looked at. After the closure nothing is done.
+pub(crate) async fn record_write_off_acts(world: &World, input: CaseActs) -> Result<CaseActsDone, Failure> {
+    let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
+    let mut answers = Vec::new();
+    let mut reopened = false;
+    for (submission, act) in submissions::<WriteOffAct>(world, input.case_id, &input.submission_ids).await? {
+        let acting = Acting { world, submission: &submission, at: input.at };
+        let reopens = matches!(act, WriteOffAct::Reopen { .. });
+        let answer = match acting.answered_before()? {
+            Some(answer) => answer,
+            None if reopened => acting.refuse("case.closed", None).await?,
+            None => Deciding { acting: &acting, subject: &subject }.decide(act).await?,
+        };
+        reopened |= reopens && answer == CaseAnswer::DONE;
+        answers.push(answer);
+    }
+    let stage = if reopened {
+        CaseStage::Closed { outcome: CaseOutcome::Completed }
+    } else {
+        // Read anew: the case may have been settled beside these acts.
+        cases::get(&world.pool, input.case_id).await?.ok_or_else(|| Failure::park("case.missing"))?.stage
+    };
+    Ok(CaseActsDone { answers, stage })
+}
+
+/// One act on one write-off.
+struct Deciding<'a> {
+    acting: &'a Acting<'a>,
+    subject: &'a CaseSubject<VerdictReport>,
+}
+
+impl Deciding<'_> {
+    async fn decide(&self, act: WriteOffAct) -> Result<CaseAnswer, Failure> {
+        match act {
+            WriteOffAct::Decide => self.ask_for_decision().await,
+            WriteOffAct::GiveRefundAccount { iban, payment_profile } => self.take_account(iban, payment_profile).await,
+            WriteOffAct::Reopen { verdict, documents } => self.reopen(&verdict, &documents).await,
+        }
+    }
+
+    fn step(&self) -> CaseStep {
+        CaseStep { case_id: self.subject.case.id, at: self.acting.at }
+    }
+
+    /// Asks a second person, with what is owed today before their eyes; one request at a time.
+    async fn ask_for_decision(&self) -> Result<CaseAnswer, Failure> {
+        let (world, CaseStep { case_id, at }) = (self.acting.world, self.step());
+        if recorded::fact(&world.pool, case_id, WRITTEN_OFF).await?.is_some() {
+            return self.acting.refuse("write_off.decided", None).await;
+        }
+        let requests = approvals::of_case(&world.pool, case_id, ApprovalKind::WriteOff).await?;
+        if requests.iter().any(|request| request.state == ApprovalState::Approved) {
+            return self.acting.refuse("write_off.decided", None).await;
+        }
+        // One whose time is over is as good as expired, though nobody has recorded it yet.
+        let waiting = requests.iter().find(|one| one.state == ApprovalState::Pending && one.expires_at > at);
+        if let Some(waiting) = waiting {
+            return self.acting.refuse("approval.waits", Some(format!("approval:{}", waiting.id))).await;
+        }
+        let loan = &self.subject.details.loan;
+        let call = Call::new(case_id, STEP, ("accounting", "balance"), self.acting.submission.id, at);
+        let on = local_date(at);
+        let answered = call.make(world, world.providers.accounting.balance(loan, on)).await?;
+        let mut transaction = pool::begin(&world.pool).await?;
+        let evidence_id = answered.received.keep(world, &mut transaction).await?;
+        pool::commit(transaction).await?;
+        let owed = answered.value;
+        let proposal = WriteOffProposal { case_id, loan: loan.clone() };
+        let proposal = serde_json::to_value(proposal).map_err(|_| Failure::park("record.unwritable"))?;
+        let difference = json!({
+            "before": { "on": on, "principal": owed.principal, "interest": owed.interest, "penalty": owed.penalty },
+            "after": { "principal": Money::ZERO, "interest": Money::ZERO, "penalty": Money::ZERO },
+        });
+        let details = json!({ "loan": loan, "owed": difference["before"], "evidence_id": evidence_id });
+        let asked = Proposal { kind: ApprovalKind::WriteOff, proposal: &proposal, difference: &difference };
+        self.acting.ask_second_person(&self.subject.case, asked, Deed::new("write_off_proposed", details)).await
+    }
+
+    /// Takes the client's account where a refund still needs one, and only when it is confirmed as the client's.
+    async fn take_account(&self, iban: Iban, payment_profile: PaymentProfile) -> Result<CaseAnswer, Failure> {
+        let (world, CaseStep { case_id, at }) = (self.acting.world, self.step());
+        let duties = rows::of_case(&world.pool, case_id).await?;
+        let (mut due, mut wanted) = (false, false);
+        for kind in RefundKind::ALL {
+            if duties.iter().any(|duty| duty.kind == kind.duty() && duty.ended_at.is_none()) {
+                due = true;
+                let last = refunds::latest(&world.pool, case_id, kind).await?;
+                wanted |= last.is_none_or(|refund| refund.payment.state == PaymentState::Rejected);
+            }
+        }
+        if !wanted {
+            return self.acting.refuse(if due { "refund.under_way" } else { "duty.not_open" }, None).await;
+        }
+        let submission_id = self.acting.submission.id;
+        let call = Call::new(case_id, STEP, ("payments", "ownership"), submission_id, at);
+        let call = call.after_undetermined(world).await?;
+        let key = call.key.clone();
+        let profile = profile(payment_profile.as_str())?;
+        let owned = Owned::Account(&iban);
+        let exchange = world.providers.payments.check_ownership(profile, &key, &self.subject.details.iin, owned);
+        let answered = call.make(world, exchange).await?;
+        match answered.value.status {
+            OwnershipStatus::Confirmed => {}
+            OwnershipStatus::NotConfirmed => {
+                let mut transaction = pool::begin(&world.pool).await?;
+                answered.received.keep(world, &mut transaction).await?;
+                pool::commit(transaction).await?;
+                return self.acting.refuse("account.not_confirmed", None).await;
+            }
+            OwnershipStatus::Unavailable => {
+                answered.received.keep_undetermined(world).await?;
+                return Err(Failure::retry("payments.ownership_unavailable").of("payments"));
+            }
+        }
+        let check_id = answered.value.check_id;
+        let id = submission_id.as_uuid();
+        let destination = Destination::Account { iban };
+        let plain = serde_json::to_vec(&destination).map_err(|_| Failure::park("record.unwritable"))?;
+        let account = RefundAccount {
+            id,
+            account_sealed: world.protection.seal(&account_place(id), &plain),
+            payment_profile: payment_profile.as_str().to_owned(),
+            check_id: check_id.clone(),
+        };
+        let details = json!({ "account_id": id, "payment_profile": account.payment_profile, "check_id": check_id });
+        let deed = Deed::new("refund_account_confirmed", details);
+        let mut transaction = self.acting.begin(deed, &CaseAnswer::DONE).await?;
+        answered.received.keep(world, &mut transaction).await?;
+        refunds::insert_account(&mut transaction, case_id, &account, at).await?;
+        pool::commit(transaction).await?;
+        Ok(CaseAnswer::DONE)
+    }
+
+    /// Reopens the claim by a court act of the client's own guilt (R-154, A14): what was written off stays in history.
+    async fn reopen(&self, verdict: &Verdict, documents: &[DocumentReference]) -> Result<CaseAnswer, Failure> {
+        let case = cases::get(&self.acting.world.pool, self.subject.case.id).await?;
+        if case.is_none_or(|case| case.stage != CaseStage::WrittenOff) {
+            return self.acting.refuse("write_off.not_finished", None).await;
+        }
+        let details = json!({
+            "loan": self.subject.details.loan,
+            "court": verdict.court,
+            "number": verdict.number,
+            "issued_on": verdict.issued_on,
+            "in_force_on": verdict.in_force_on,
+            "documents": documents,
+        });
+        let event = Some("case.claim_reopened");
+        self.acting.done(Deed { event, ..Deed::new("claim_reopened", details) }).await
+    }
+}

@@ -1,0 +1,71 @@
+//! The credit history corrected: no debt, and no day overdue, acknowledged by the bureau.
+//! Never before the debt is written off.
+
+use chrono::NaiveDate;
+use nesie_domain::duty::DutyKind;
+use nesie_domain::money::Money;
+use nesie_storage::bodies::write_offs::VerdictReport;
+use nesie_storage::facts::Actor;
+use nesie_storage::{pool, recorded};
+use nesie_workflows::contract::CaseStep;
+use serde_json::json;
+
+use super::BUREAU;
+use super::decision::WRITTEN_OFF;
+use crate::World;
+use crate::calls::Call;
+use crate::case::CaseSubject;
+use crate::duties;
+use crate::failure::Failure;
+use crate::providers::bureau::Correction;
+use crate::record::CaseFact;
+
+const STEP: &str = "correct_credit_history";
+
+/// Tells the bureau, once, and meets the duty with its acknowledgement.
+pub(crate) async fn correct_credit_history(world: &World, input: CaseStep) -> Result<(), Failure> {
+    if recorded::fact(&world.pool, input.case_id, STEP).await?.is_some() {
+        return Ok(());
+    }
+    let written_off = recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?;
+    let written_off = written_off.ok_or_else(|| Failure::park("write_off.undecided"))?;
+    let corrected_on: NaiveDate = serde_json::from_value(written_off.details["written_off_on"].clone())
+        .map_err(|_| Failure::park("record.unreadable"))?;
+    let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
+    let correction = Correction {
+        contract_reference: &subject.details.loan,
+        iin: &subject.details.iin,
+        corrected_on,
+        overdue_days: 0,
+        principal: Money::ZERO,
+        interest: Money::ZERO,
+        penalty: Money::ZERO,
+    };
+    let call = Call::new(input.case_id, STEP, ("bureau", "correction"), BUREAU, input.at);
+    let key = call.key.clone();
+    let answered = call.make(world, world.providers.bureau.correct(&key, &correction)).await?;
+    let told = json!({
+        "bureau": BUREAU,
+        "acknowledgement_id": answered.value.acknowledgement_id,
+        "corrected_on": corrected_on,
+        "overdue_days": 0,
+    });
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: STEP,
+        kind: "credit_history_corrected",
+        details: told.clone(),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin_case(fact).await? {
+        let mut evidence = told;
+        evidence["evidence_id"] = json!(answered.received.keep(world, &mut transaction).await?);
+        let (kind, actor) = (DutyKind::CorrectCreditHistory, Actor::System);
+        duties::meet(world, &mut transaction, input.case_id, kind, BUREAU, actor, &evidence, input.at).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}

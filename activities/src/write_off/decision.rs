@@ -1,0 +1,84 @@
+//! The write-off itself: what two people approved is carried out in the books, once, in the second one's name.
+//! Never without an approved request for exactly this loan.
+
+use nesie_domain::approval::{ApprovalKind, ApprovalState};
+use nesie_domain::calendar::local_date;
+use nesie_domain::duty::DutyKind;
+use nesie_domain::ids::CaseId;
+use nesie_storage::approvals::{self, Approval};
+use nesie_storage::bodies::write_offs::VerdictReport;
+use nesie_storage::facts::Actor;
+use nesie_storage::{pool, recorded};
+use nesie_workflows::contract::{CaseStep, WriteOffProposal};
+use serde_json::json;
+
+use crate::World;
+use crate::calls::Call;
+use crate::case::CaseSubject;
+use crate::duties;
+use crate::failure::Failure;
+use crate::record::CaseFact;
+
+/// The key of the fact that the debt is written off.
+pub(super) const WRITTEN_OFF: &str = "written_off";
+
+/// Writes the debt off where two people decided so. `false`: they have not, yet.
+pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> Result<bool, Failure> {
+    if recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?.is_some() {
+        return Ok(true);
+    }
+    let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
+    let loan = &subject.details.loan;
+    let Some(approval) = approved(world, input.case_id, loan).await? else { return Ok(false) };
+    let (Some(decided_by), Some(decided_at)) = (approval.decided_by, approval.decided_at) else {
+        return Err(Failure::park("approval.undecided"));
+    };
+    // The day of the decision: a repeat on a later day asks for the very same.
+    let on = local_date(decided_at);
+    let call = Call::new(input.case_id, "apply_write_off_decision", ("accounting", "write_off"), approval.id, input.at);
+    let key = call.key.clone();
+    let answered = call.make(world, world.providers.accounting.write_off(&key, loan, on)).await?;
+    let actor =
+        Actor::Person { subject: decided_by, roles: Vec::new(), reason: approval.decision_reason.unwrap_or_default() };
+    let lost = json!({
+        "approval_id": approval.id,
+        "write_off_id": answered.value.write_off_id,
+        "written_off_on": on,
+        "principal": answered.value.principal,
+        "interest": answered.value.interest,
+        "penalty": answered.value.penalty,
+    });
+    let mut details = lost.clone();
+    details["loan"] = json!(loan);
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: WRITTEN_OFF,
+        kind: "debt_written_off",
+        details,
+        at: input.at,
+        actor: actor.clone(),
+        stage: None,
+        event: Some("case.debt_written_off"),
+    };
+    if let Some(mut transaction) = world.begin_case(fact).await? {
+        let mut evidence = lost;
+        evidence["evidence_id"] = json!(answered.received.keep(world, &mut transaction).await?);
+        let kind = DutyKind::DecideWriteOff;
+        duties::meet(world, &mut transaction, input.case_id, kind, "", actor, &evidence, input.at).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(true)
+}
+
+/// The request that two people approved, if there is one for this loan.
+async fn approved(world: &World, case_id: CaseId, loan: &str) -> Result<Option<Approval>, Failure> {
+    let asked = WriteOffProposal { case_id, loan: loan.to_owned() };
+    let same = |approval: &Approval| {
+        approval.state == ApprovalState::Approved
+            && serde_json::from_value::<WriteOffProposal>(approval.proposal.clone())
+                .is_ok_and(|proposal| proposal == asked)
+    };
+    let requests = approvals::of_case(&world.pool, case_id, ApprovalKind::WriteOff).await?;
+    // The first that was approved: it stays the same one, whatever comes after.
+    Ok(requests.into_iter().rev().find(same))
+}

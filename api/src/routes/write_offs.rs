@@ -1,0 +1,70 @@
+//! Write-offs on a court's verdict (para 13 ¶4–5): reported, read, and what compliance does of them. One action a file.
+
+mod acts;
+mod report;
+
+use axum::extract::DefaultBodyLimit;
+use chrono::NaiveDate;
+use nesie_domain::case::CaseKind;
+use nesie_storage::bodies::write_offs::Verdict;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::parse::{Fields, rules_in_force_from};
+use crate::routes::cases::reading_routes;
+
+/// Documents in base64.
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+const KIND: CaseKind = CaseKind::WriteOff;
+
+reading_routes!(super::write_offs::KIND, "/v1/write-offs", "cases");
+
+/// The routes of write-offs.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(report::report, list))
+        .routes(routes!(get))
+        .routes(routes!(story))
+        .routes(routes!(acts::decide))
+        .routes(routes!(acts::give_refund_account))
+        .routes(routes!(acts::reopen))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// Reads a court act in force below a pointer: given on a day that has been, in force no earlier.
+fn read_verdict(fields: &mut Fields, at: &str) -> Option<Verdict> {
+    let court = fields.label(&format!("{at}/court"));
+    let number = fields.label(&format!("{at}/number"));
+    let issued_on = read_day(fields, &format!("{at}/issued_on"));
+    let in_force = format!("{at}/in_force_on");
+    let in_force_on = read_day(fields, &in_force);
+    if issued_on.zip(in_force_on).is_some_and(|(issued_on, in_force_on)| in_force_on < issued_on) {
+        fields.refuse(&in_force, "verdict.in_force_before_issue", "Акт не вступает в силу раньше, чем вынесен");
+        return None;
+    }
+    Some(Verdict { court: court?, number: number?, issued_on: issued_on?, in_force_on: in_force_on? })
+}
+
+/// A day that has been, and not before the Rules took effect.
+fn read_day(fields: &mut Fields, pointer: &str) -> Option<NaiveDate> {
+    let day = fields.date(pointer)?;
+    if day > crate::time::day(crate::time::now()) {
+        fields.refuse(pointer, "date.in_the_future", "Дата не может быть в будущем");
+        return None;
+    }
+    if day < rules_in_force_from() {
+        fields.refuse(pointer, "date.before_the_rules", "Правила действуют с 01.01.2020: дата не может быть раньше");
+        return None;
+    }
+    Some(day)
+}
+
+/// Reads a finding that the law's consequence hangs on: it must be there, and it must be `true`.
+fn read_established(fields: &mut Fields, pointer: &str, code: &str, message: &str) -> Option<()> {
+    if fields.boolean(pointer)? {
+        return Some(());
+    }
+    fields.refuse(pointer, code, message);
+    None
+}

@@ -1,0 +1,56 @@
+//! What compliance does on a write-off. The case's workflow decides; a refusal says why.
+
+use nesie_domain::iban::Iban;
+use nesie_storage::bodies::PaymentProfile;
+use nesie_storage::bodies::write_offs::WriteOffAct;
+
+use super::{KIND, read_established, read_verdict};
+use crate::cases::{self, Document};
+use crate::routes::applications::read_reason;
+use crate::routes::cases::act::{Said, act_route};
+
+act_route! {
+    /// Предложить списание долга: решает второе лицо
+    ///
+    /// `made` в ответе — запрос второму лицу; решение принимается по `/v1/approvals/{id}/decision`.
+    decide: post "/v1/write-offs/{id}/decision" by ComplianceOnly, KIND, "decide_write_off",
+    |fields, _| Some(Said::act(&WriteOffAct::Decide).because(read_reason(fields)?))
+}
+
+act_route! {
+    /// Указать счет клиента для возврата
+    ///
+    /// Поля `iban` и `payment_profile` (`dedup`, `plain`, `lagging`). Принимается только счет, принадлежность которого клиенту подтверждена.
+    give_refund_account: post "/v1/write-offs/{id}/refund-account" by ComplianceOnly, KIND, "give_refund_account",
+    |fields, _| {
+        let iban = fields.parsed("/iban", Iban::parse);
+        let payment_profile = match fields.text("/payment_profile")?.as_str() {
+            "dedup" => PaymentProfile::Dedup,
+            "plain" => PaymentProfile::Plain,
+            "lagging" => PaymentProfile::Lagging,
+            _ => {
+                let message = "Допустимые значения: dedup, plain, lagging";
+                fields.refuse("/payment_profile", "payment_profile.unknown", message);
+                return None;
+            }
+        };
+        Some(Said::act(&WriteOffAct::GiveRefundAccount { iban: iban?, payment_profile }))
+    }
+}
+
+act_route! {
+    /// Возобновить требование: суд установил вину самого клиента
+    ///
+    /// Поля `court`, `number`, `issued_on`, `in_force_on`, `own_guilt_established` (только `true`), `reason`, `documents`.
+    reopen: post "/v1/write-offs/{id}/reopening" by ComplianceOnly, KIND, "reopen_claim", |fields, _| {
+        let verdict = read_verdict(fields, "");
+        let message = "Требование возобновляется, только если суд установил вину самого клиента";
+        let guilt = read_established(fields, "/own_guilt_established", "verdict.own_guilt_not_established", message);
+        let reason = read_reason(fields);
+        let documents = cases::read_documents(fields, 1)?;
+        guilt?;
+        let references = documents.iter().map(Document::reference).collect();
+        let act = WriteOffAct::Reopen { verdict: verdict?, documents: references };
+        Some(Said::act(&act).with(documents).because(reason?))
+    }
+}

@@ -1,0 +1,337 @@
+//! Write-offs on a court's verdict (para 13 ¶4–5) over the real stack: books, bureau and payment provider of
+//! the sandbox are the oracle of what was written off, corrected and refunded.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nesie_domain::calendar::local_date;
+use nesie_platform::clock::now;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Case, Front, NewApplication, Stack, StackOptions, account, document, eventually, time};
+use crate::parking::decide as decide_on_parked;
+
+/// A loan that was granted: the client's number, and our reference of it.
+struct Granted {
+    iin: String,
+    loan: String,
+}
+
+async fn grant(stack: &Stack) -> Granted {
+    let (site, iin) = (stack.site().await, stack.somebody());
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.walk_to_money(&id, &iin, account("dedup")).await;
+    assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
+    let loans = stack.sandbox.ledger("accounting").await;
+    let loan = loans.iter().find(|loan| loan["application_id"] == id.as_str()).expect("the loan is in the books");
+    Granted { iin, loan: loan["loan_reference"].as_str().expect("a reference").to_string() }
+}
+
+fn verdict(granted: &Granted, number: &str, received_at: DateTime<Utc>) -> Value {
+    json!({
+        "verdict": {
+            "court": "Алмалинский районный суд", "number": number, "issued_on": "2026-01-12",
+            "in_force_on": "2026-01-30", "received_at": received_at, "non_receipt_established": true
+        },
+        "iin": granted.iin, "loan": granted.loan, "confirmed_by_lawyer": "Юрист А. Б.", "documents": [document()]
+    })
+}
+
+async fn report(compliance: &Front, granted: &Granted, number: &str) -> Case {
+    let case = Case::report(compliance, "write-offs", verdict(granted, number, now() - TimeDelta::minutes(5))).await;
+    case.with_duties("open", 4).await;
+    case
+}
+
+/// Asks for the second person and returns the request's id.
+async fn proposed(case: &Case) -> String {
+    let (status, answer) = case.act("decision", json!({"reason": "приговор вступил в силу"})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    answer["made"].as_str().expect("the request for a second person").to_string()
+}
+
+async fn decide(front: &Front, approval: &str, decision: &str) -> (StatusCode, Value) {
+    let path = format!("/v1/approvals/{approval}/decision");
+    front.act(Method::POST, &path, json!({"decision": decision, "reason": "проверено юристом"})).await
+}
+
+/// Two people write the debt off.
+async fn write_off(stack: &Stack, case: &Case) {
+    let approval = proposed(case).await;
+    let (status, answer) = decide(&stack.front("aliya", "approver").await, &approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+fn refund_to(profile: &str) -> Value {
+    json!({"iban": "KZ86125KZT5004100100", "payment_profile": profile})
+}
+
+/// The references of the refunds that were reserved, by kind, in the order of their tries.
+async fn references(case: &Case, kind: &str) -> Vec<String> {
+    let timeline = case.get("timeline").await;
+    let facts = timeline["items"].as_array().expect("a timeline").clone();
+    let of_kind = |fact: &&Value| fact["kind"] == "refund_reserved" && fact["details"]["refund"] == kind;
+    let read = |fact: &Value| fact["details"]["our_reference"].as_str().expect("a reference").to_string();
+    facts.iter().filter(of_kind).map(read).collect()
+}
+
+/// Every movement of money for a kind of refund, whatever the try.
+async fn refunded(stack: &Stack, case: &Case, kind: &str) -> Vec<Value> {
+    let mut moved = Vec::new();
+    for reference in references(case, kind).await {
+        moved.extend(stack.sandbox.payouts(&reference).await);
+    }
+    moved
+}
+
+async fn parked_of(operations: &Front, case: &Case, step: &str) -> Value {
+    eventually("a step of the case is parked", || async {
+        let open = operations.get("/v1/parked-steps").await;
+        let items = open["items"].as_array().cloned().unwrap_or_default();
+        let found = items.into_iter().find(|item| item["case_id"] == case.id.as_str() && item["step"] == step);
+        found.ok_or(open.to_string())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refunds() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = grant(&stack).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 700_000, false).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 50_000, false).await;
+
+    let unknown = Granted { iin: granted.iin.clone(), loan: "MK-0".to_string() };
+    let body = verdict(&unknown, "1-17/2026", now());
+    let (status, answer) = compliance.send(Method::POST, "/v1/write-offs", Some(body)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    assert!(answer.to_string().contains("loan.unknown"), "{answer}");
+
+    let case = report(&compliance, &granted, "1-17/2026").await;
+    let again = verdict(&granted, "1-17/2026", now());
+    let (status, answer) = compliance.send(Method::POST, "/v1/write-offs", Some(again)).await;
+    assert_eq!((status, &answer["id"]), (StatusCode::OK, &json!(case.id)), "the same verdict: {answer}");
+    for (kind, requirement) in [
+        ("decide_write_off", "R-150"),
+        ("correct_credit_history", "R-151"),
+        ("refund_collected", "R-152"),
+        ("refund_paid", "R-153"),
+    ] {
+        let duty = case.duty(kind).await;
+        assert_eq!((&duty["working_days"], &duty["requirements"]), (&json!(15), &json!([requirement])), "{duty}");
+    }
+    let guilt = json!({
+        "court": "Суд", "number": "2-1", "issued_on": "2026-02-01", "in_force_on": "2026-02-20",
+        "own_guilt_established": true, "reason": "вина клиента", "documents": [document()]
+    });
+    case.refused("reopening", guilt.clone(), "write_off.not_finished").await;
+
+    // Rejected once, then asked for anew; nobody may be both.
+    let rejected = proposed(&case).await;
+    case.refused("decision", json!({"reason": "ещё раз"}), "approval.waits").await;
+    let approver = stack.front("aliya", "approver").await;
+    assert_eq!(decide(&approver, &rejected, "reject").await.0, StatusCode::OK);
+    let approval = proposed(&case).await;
+    let (status, answer) = decide(&stack.front("dana", "compliance approver").await, &approval, "approve").await;
+    assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
+    let shown = approver.get(&format!("/v1/approvals/{approval}")).await;
+    assert_eq!(shown["difference"]["before"]["principal"], "277500.00", "{shown}");
+    assert_eq!(decide(&approver, &approval, "approve").await.0, StatusCode::OK);
+
+    let view = case.with_duties("met", 2).await;
+    assert_eq!(view["duty_counts"]["open"], 2, "refunds wait for an account: {view}");
+    let balance = stack.sandbox.balance(&granted.loan, local_date(now())).await;
+    for part in ["principal", "interest", "penalty"] {
+        assert_eq!(balance[part], 0, "{balance}");
+    }
+    let decided = case.duty("decide_write_off").await;
+    assert_eq!(decided["evidence"]["principal"], "277500.00", "{decided}");
+    assert!(decided["ended_by"].as_str().is_none_or(|by| by.ends_with("|aliya")), "{decided}");
+    let told = stack.sandbox.ledger("bureau").await;
+    let correction = told.iter().find(|entry| entry["corrected_on"].is_string()).expect("a correction");
+    assert_eq!((&correction["overdue_days"], &correction["principal"]), (&json!(0), &json!(0)), "{correction}");
+    let corrected = case.duty("correct_credit_history").await;
+    assert_eq!(corrected["evidence"]["acknowledgement_id"], correction["acknowledgement_id"], "{corrected}");
+    case.refused("decision", json!({"reason": "ещё раз"}), "write_off.decided").await;
+
+    stack.sandbox.person(&granted.iin, json!({"ownership": "NOT_CONFIRMED"})).await;
+    case.refused("refund-account", refund_to("dedup"), "account.not_confirmed").await;
+    stack.sandbox.person(&granted.iin, json!({"ownership": "CONFIRMED"})).await;
+    case.done("refund-account", refund_to("dedup")).await;
+    case.at_stage("written_off").await;
+    for (kind, duty, amount) in [("collected", "refund_collected", 1_500_000), ("paid", "refund_paid", 750_000)] {
+        let moved = refunded(&stack, &case, kind).await;
+        assert_eq!(moved.len(), 1, "{kind}: {moved:?}");
+        assert_eq!((&moved[0]["amount"], &moved[0]["iban"]), (&json!(amount), &json!("KZ86125KZT5004100100")));
+        let duty = case.duty(duty).await;
+        assert_eq!((&duty["state"], &duty["evidence"]["our_reference"]), (&json!("met"), &moved[0]["order_id"]));
+    }
+    case.refused("refund-account", refund_to("dedup"), "duty.not_open").await;
+
+    let mut without = guilt.clone();
+    without["own_guilt_established"] = json!(false);
+    let (status, answer) = case.act("reopening", without).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    case.done("reopening", guilt).await;
+    case.at_stage("closed").await;
+    let told = case.get("timeline").await.to_string();
+    assert!(told.contains("claim_reopened") && told.contains("debt_written_off"), "{told}");
+    assert!(!told.contains(&granted.iin) && !told.contains("KZ86125"), "no personal data");
+    stack.keep_history_of(&case.workflow(), "write-off").await;
+}
+
+#[tokio::test]
+async fn nothing_paid_is_nothing_to_refund_and_the_books_prove_it() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = grant(&stack).await;
+    let case = report(&compliance, &granted, "1-18/2026").await;
+    write_off(&stack, &case).await;
+    case.at_stage("written_off").await;
+    for kind in ["refund_collected", "refund_paid"] {
+        let duty = case.duty(kind).await;
+        assert_eq!(duty["evidence"]["nothing_to_refund"], true, "{duty}");
+    }
+}
+
+/// The worker is killed while a refund is held at a point; it is paid once, and the duty met.
+async fn a_refund_survives_a_killed_worker(profile: &str) {
+    let worker = vec![("NESIE_STEP_ATTEMPTS", "40"), ("NESIE_HTTP_TIMEOUT_MILLISECONDS", "30000")];
+    let mut stack = Stack::start_with(StackOptions { worker, ..StackOptions::default() }).await;
+    let compliance = stack.front("dana", "compliance").await;
+    let mut held = Vec::new();
+    for (number, point) in [("2-1", "before_effect"), ("2-2", "after_effect")] {
+        let granted = grant(&stack).await;
+        stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+        let case = report(&compliance, &granted, number).await;
+        write_off(&stack, &case).await;
+        case.with_duties("met", 3).await;
+        let fault = json!({"provider": "payments", "operation": "transfer", "times": 1, "iin": granted.iin,
+            "fault": {"kind": "hold", "point": point}});
+        let fault_id = stack.sandbox.fault_on(fault).await;
+        case.done("refund-account", refund_to(profile)).await;
+        held.push((case, stack.sandbox.held(&fault_id).await));
+    }
+    stack.kill_worker();
+    for (_, hold) in &held {
+        stack.sandbox.release(hold, true).await;
+    }
+    stack.restart_worker().await;
+    for (case, _) in &held {
+        case.at_stage("written_off").await;
+        let moved = refunded(&stack, case, "collected").await;
+        assert_eq!(moved.len(), 1, "{profile}: {moved:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_worker_refunds_once() {
+    a_refund_survives_a_killed_worker("dedup").await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_refunds_once_at_a_provider_that_does_not_deduplicate() {
+    a_refund_survives_a_killed_worker("plain").await;
+}
+
+#[tokio::test]
+async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let operations = stack.front("marat", "operations").await;
+    for (number, profile, fault) in [
+        ("3-1", "plain", json!({"kind": "timeout_after"})),
+        ("3-2", "dedup", json!({"kind": "timeout_before"})),
+        ("3-3", "plain", json!({"kind": "processing", "milliseconds": 300})),
+    ] {
+        let granted = grant(&stack).await;
+        stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+        let case = report(&compliance, &granted, number).await;
+        write_off(&stack, &case).await;
+        case.with_duties("met", 3).await;
+        stack.sandbox.fault("payments", "transfer", fault, Some(1)).await;
+        case.done("refund-account", refund_to(profile)).await;
+        case.at_stage("written_off").await;
+        assert_eq!(refunded(&stack, &case, "collected").await.len(), 1, "{number}");
+    }
+
+    // A time-out before the effect at a provider that promises nothing: a person must find out.
+    let granted = grant(&stack).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(&compliance, &granted, "3-4").await;
+    write_off(&stack, &case).await;
+    case.with_duties("met", 3).await;
+    stack.sandbox.fault("payments", "transfer", json!({"kind": "timeout_before"}), Some(1)).await;
+    case.done("refund-account", refund_to("plain")).await;
+    let step = parked_of(&operations, &case, "refund_collected").await;
+    assert_eq!((&step["retry_is_safe"], &step["provider"]), (&json!(false), &json!("payments")), "{step}");
+    case.refused("refund-account", refund_to("dedup"), "refund.under_way").await;
+    let (status, answer) = decide_on_parked(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    eventually("the step is parked again", || async {
+        let next = parked_of(&operations, &case, "refund_collected").await;
+        if next["id"] == step["id"] { Err(next.to_string()) } else { Ok(()) }
+    })
+    .await;
+    assert!(refunded(&stack, &case, "collected").await.is_empty(), "a retry asks, and does not pay");
+    assert_eq!(references(&case, "collected").await.len(), 1, "one reference for ever");
+}
+
+#[tokio::test]
+async fn a_rejected_refund_takes_another_account_under_another_reference() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = grant(&stack).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(&compliance, &granted, "4-1").await;
+    write_off(&stack, &case).await;
+    case.with_duties("met", 3).await;
+    stack.sandbox.fault("payments", "transfer", json!({"kind": "reject"}), Some(1)).await;
+    case.done("refund-account", refund_to("dedup")).await;
+    eventually("the refund is rejected", || async {
+        let timeline = case.get("timeline").await.to_string();
+        if timeline.contains("refund_rejected") { Ok(()) } else { Err(timeline) }
+    })
+    .await;
+    assert_eq!(case.duty("refund_collected").await["state"], "open");
+    case.done("refund-account", refund_to("plain")).await;
+    case.at_stage("written_off").await;
+    let tries = references(&case, "collected").await;
+    assert_eq!(tries.len(), 2, "{tries:?}");
+    assert!(stack.sandbox.payouts(&tries[0]).await.is_empty());
+    assert_eq!(stack.sandbox.payouts(&tries[1]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_clock_of_a_verdict_counts_fifteen_working_days_and_a_breach_stays_open() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = grant(&stack).await;
+    let case = report(&compliance, &granted, "5-1").await;
+    let duty = case.duty("decide_write_off").await;
+    let full = compliance.get(&format!("/v1/duties/{}", duty["id"].as_str().expect("an id"))).await;
+    assert_eq!(full["count"]["counted"].as_array().expect("days").len(), 15, "{full}");
+    // 16 December, the Day of Independence, lies inside: fifteen working days from 25 November end on 17 December.
+    if local_date(now()).to_string() == "2026-11-25" {
+        assert_eq!(duty["due_on"], "2026-12-17", "{duty}");
+    }
+    assert!(full["count"]["skipped"].to_string().contains("2026-12-16"), "{full}");
+    let due: DateTime<Utc> = full["due_at"].as_str().expect("a due instant").parse().expect("an instant");
+    let (temporal, database) = (stack.temporal().await, stack.database().await);
+    let past_due = (due - now()).to_std().expect("ahead") + Duration::from_secs(60);
+    time::advance(&temporal, &case.workflow(), past_due).await;
+    let view = case.with_duties("open", 4).await;
+    assert!(view["closed_at"].is_null(), "{view}");
+    for kind in ["decide_write_off", "correct_credit_history", "refund_collected", "refund_paid"] {
+        let rungs = eventually("each rung is told of", || async {
+            let rungs = case.rungs(&database, kind).await;
+            if rungs.len() >= 2 { Ok(rungs) } else { Err(format!("{rungs:?}")) }
+        })
+        .await;
+        let names: Vec<&str> = rungs.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["day_10_end", "breached"], "{kind}");
+    }
+}
