@@ -6,6 +6,7 @@ mod calendar;
 mod callbacks;
 mod cases;
 mod channel_notices;
+mod data_leaks;
 mod duties;
 mod fraud_incidents;
 mod health;
@@ -59,6 +60,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(screening_matches::routes())
         .merge(channel_notices::routes())
         .merge(fraud_incidents::routes())
+        .merge(data_leaks::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())
         .merge(duties::routes())

@@ -17,6 +17,7 @@ pub mod facts;
 pub mod idempotency;
 pub mod inbox;
 pub mod incidents;
+pub mod leaks;
 pub mod lists;
 pub mod loans;
 pub mod locks;

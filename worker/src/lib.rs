@@ -15,6 +15,7 @@ use nesie_platform::BUILD;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::calendar_publication::CalendarPublication;
 use nesie_workflows::channel_notice::ChannelNotice;
+use nesie_workflows::data_leak::DataLeak;
 use nesie_workflows::duty_sweep::DutySweep;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
@@ -88,6 +89,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<AmlRefresh>()?
         .register_workflow::<ChannelNotice>()?
         .register_workflow::<FraudIncident>()?
+        .register_workflow::<DataLeak>()?
         .register_workflow::<CalendarPublication>()?
         .register_workflow::<DutySweep>()?
         .build())

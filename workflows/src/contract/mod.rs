@@ -11,6 +11,7 @@ mod closing;
 mod disbursement;
 mod failure;
 mod fraud;
+mod leak;
 mod lists;
 mod parking;
 
@@ -28,6 +29,7 @@ pub use closing::*;
 pub use disbursement::*;
 pub use failure::*;
 pub use fraud::*;
+pub use leak::*;
 pub use lists::*;
 pub use parking::*;
 

@@ -167,7 +167,7 @@ impl Teller<'_> {
             "acknowledge" => self.acknowledgements(&own)?,
             "choose_schedule" => self.choice(&own)?,
             "choose_disbursement_method" => self.details(),
-            "identify" | "identify_for_payment" => {
+            "identify" | "identify_for_payment" | "identify_after_leak" => {
                 json!({ "challenge_id": expected["challenge"]["id"], "image": PICTURE, "image_type": "image/png" })
             }
             "sign" if self.story.planned.client == Behaviour::WithdrawsBeforeSigning => {
