@@ -1,5 +1,5 @@
-//! Biometric identification against a one-time challenge, for the contract or for a payment to a merchant
-//! (paras 9, 35; ). Never the same challenge twice, never without liveness.
+//! Biometric identification against a one-time challenge, for the contract, for a payment to a merchant,
+//! or after a leak of the client's data (paras 9, 35, 36; ). Never the same challenge twice, never without liveness.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use nesie_domain::person::{ClientKind, Purpose};
 use nesie_storage::agreement::identification::{self as rows, Challenge, NewIdentification};
 use nesie_storage::agreement::signature::insert_exemption;
 use nesie_storage::bodies::Identification;
-use nesie_storage::{pool, screening};
+use nesie_storage::{leaks, pool, screening};
 use nesie_workflows::contract::{ActInput, Verdict};
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -35,6 +35,8 @@ const VENDOR: &str = "nesie";
 pub(crate) const CONTRACT: &str = "contract";
 /// The purpose of a challenge for a payment to a merchant.
 pub(crate) const PAYMENT: &str = "payment";
+/// The purpose of a challenge after a leak of the client's data.
+pub(crate) const LEAK: &str = "leak";
 
 /// A challenge that follows from application, purpose and number by our secret key: a repeat issues the same one, and
 /// nobody without the key can tell its movements beforehand.
@@ -56,7 +58,14 @@ pub(crate) fn new_challenge(
         issued_at: at,
         expires_at: at + lifetime,
         used_by: None,
+        flag_id: None,
     }
+}
+
+/// The challenge after one, for the same thing.
+fn another(world: &World, subject: &Subject, challenge: &Challenge, at: DateTime<Utc>) -> Challenge {
+    let another = new_challenge(world, subject, &challenge.purpose, challenge.number + 1, at);
+    Challenge { flag_id: challenge.flag_id, ..another }
 }
 
 /// What the stage asks for.
@@ -76,6 +85,9 @@ impl Asked {
             Stage::AwaitingPaymentIdentification { challenge_id, tries_left } => {
                 Ok(Self { act: ActKind::IdentifyForPayment, purpose: PAYMENT, challenge_id, tries_left })
             }
+            Stage::AwaitingLeakVerification { challenge_id, tries_left } => {
+                Ok(Self { act: ActKind::IdentifyAfterLeak, purpose: LEAK, challenge_id, tries_left })
+            }
             _ => Err(Failure::park("application.stage_unexpected")),
         }
     }
@@ -83,10 +95,10 @@ impl Asked {
     /// The same stage again, with another challenge.
     fn again(&self, challenge: &Challenge, tries_left: u8) -> Stage {
         let challenge_id = challenge.id;
-        if self.purpose == CONTRACT {
-            Stage::AwaitingIdentification { challenge_id, tries_left }
-        } else {
-            Stage::AwaitingPaymentIdentification { challenge_id, tries_left }
+        match self.purpose {
+            CONTRACT => Stage::AwaitingIdentification { challenge_id, tries_left },
+            LEAK => Stage::AwaitingLeakVerification { challenge_id, tries_left },
+            _ => Stage::AwaitingPaymentIdentification { challenge_id, tries_left },
         }
     }
 }
@@ -101,7 +113,7 @@ struct Judged {
 
 /// Biometric identification against the one-time challenge of the stage.
 pub(crate) async fn identify_client(world: &World, input: ActInput) -> Result<Verdict, Failure> {
-    for act in [ActKind::Identify, ActKind::IdentifyForPayment] {
+    for act in [ActKind::Identify, ActKind::IdentifyForPayment, ActKind::IdentifyAfterLeak] {
         if let Some(verdict) = world.recorded(input.application_id, &act_key(act, &input)).await? {
             return Ok(verdict);
         }
@@ -132,7 +144,7 @@ async fn ask_again(
     submitted: &Submitted<Identification>,
     input: ActInput,
 ) -> Result<Verdict, Failure> {
-    let another = new_challenge(world, subject, asked.purpose, challenge.number + 1, input.at);
+    let another = another(world, subject, challenge, input.at);
     let verdict = next(asked.again(&another, asked.tries_left));
     let fact = StepFact {
         application_id: subject.id(),
@@ -205,7 +217,10 @@ async fn record(
     answered: Answered<CoidReply>,
     judged: Judged,
 ) -> Result<Verdict, Failure> {
-    let bound_to = bound_to(world, subject, asked.purpose).await?;
+    let bound_to = match challenge.flag_id {
+        Some(flag_id) => flag_id.to_string(),
+        None => bound_to(world, subject, asked.purpose).await?,
+    };
     let follows = match judged.failure {
         None => passed(world, subject, asked, input.at).await?,
         Some(_) => Follows::failed(world, subject, asked, challenge, input.at),
@@ -238,6 +253,9 @@ async fn record(
         identified_at: input.at,
     };
     rows::insert_identification(&mut transaction, subject.id(), &new).await?;
+    if asked.purpose == LEAK && judged.failure.is_none() {
+        leaks::identified(&mut transaction, subject.id(), challenge.id, input.at).await?;
+    }
     if let Some(another) = &follows.another {
         rows::insert_challenge(&mut transaction, subject.id(), another).await?;
     }
@@ -274,7 +292,7 @@ impl Follows {
             let verdict = refuse(RefusalGround::IdentificationFailed);
             return Self { verdict, another: None, exempt: None };
         }
-        let another = new_challenge(world, subject, asked.purpose, challenge.number + 1, at);
+        let another = another(world, subject, challenge, at);
         let verdict = next(asked.again(&another, tries_left));
         Self { verdict, another: Some(another), exempt: None }
     }
@@ -285,7 +303,7 @@ impl Follows {
 }
 
 async fn passed(world: &World, subject: &Subject, asked: &Asked, at: DateTime<Utc>) -> Result<Follows, Failure> {
-    if asked.purpose == PAYMENT {
+    if asked.purpose != CONTRACT {
         return Ok(Follows::passed(Stage::Processing { act: None }));
     }
     if let Some(record_id) = exemption(world, subject).await? {

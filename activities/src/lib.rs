@@ -14,6 +14,7 @@ mod duties;
 pub mod failure;
 mod fraud;
 mod identification;
+mod leak;
 mod lists;
 mod loan;
 mod offer;

@@ -10,7 +10,7 @@ use nesie_storage::bodies::Destination;
 use nesie_storage::facts::Actor;
 use nesie_storage::lists::ListVersion;
 use nesie_storage::money::{self, Payment, PaymentState};
-use nesie_storage::{credit as reports, lists, pool, screening as rows};
+use nesie_storage::{credit as reports, leaks, lists, pool, screening as rows};
 use nesie_workflows::contract::{Screening, StepInput, Verdict};
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
         return Ok(verdict);
     }
     let subject = Subject::load(world, input.application_id).await?;
+    if leaks::is_flagged(&world.pool, subject.id()).await? {
+        return hold(world, &subject, input).await;
+    }
     let confirmed = confirmed(world, &subject).await?;
     reserve(world, &subject, &confirmed, input).await?;
     let checks = check_again(world, &subject, &confirmed, STEP, input).await?;
@@ -72,6 +75,27 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
     Ok(verdict)
 }
 
+/// A leak became known after the last question: back to its measures, with nothing reserved, or with what was reserved
+/// kept as it is (para 36).
+async fn hold(world: &World, subject: &Subject, input: StepInput) -> Result<Verdict, Failure> {
+    let verdict = next(Stage::Processing { act: None });
+    let key = format!("{STEP}:held:{}", input.at.timestamp_micros());
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: &key,
+        kind: "payment_held",
+        details: with_verdict(json!({}), &verdict)?,
+        at: input.at,
+        actor: Actor::System,
+        stage: stage_of(&verdict),
+        event: None,
+    };
+    if let Some(transaction) = world.begin(fact).await? {
+        pool::commit(transaction).await?;
+    }
+    Ok(verdict)
+}
+
 /// Why money that is reserved must not be called for after all. Checks that are older than [`CHECKS_HOLD`] are made anew:
 /// a transfer may be called for days after it was reserved, when a step was parked or no worker ran.
 pub(crate) async fn objection(
@@ -81,6 +105,10 @@ pub(crate) async fn objection(
     step: &'static str,
     input: StepInput,
 ) -> Result<Option<RefusalGround>, Failure> {
+    // Never sent to somebody who is held, however fresh the checks are; the retry after his verification goes on.
+    if leaks::is_flagged(&world.pool, subject.id()).await? {
+        return Err(Failure::park("client.leak_unverified"));
+    }
     let checked = reports::get(&world.pool, subject.id(), "payment").await?;
     let checked = checked.ok_or_else(|| Failure::park("payment.unchecked"))?;
     if input.at - checked.received_at <= CHECKS_HOLD {

@@ -6,7 +6,7 @@ use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::case::CaseStage;
 use nesie_domain::ids::{ApplicationId, CaseId, Owner};
 use nesie_storage::facts::{self, Actor, Fact, Move, Recorded};
-use nesie_storage::{Postgres, StorageError, Transaction, pool, recorded};
+use nesie_storage::{PgConnection, Postgres, StorageError, Transaction, pool, recorded};
 use nesie_workflows::contract::Verdict;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -52,7 +52,17 @@ pub(crate) struct CaseFact<'a> {
 impl World {
     /// Begins the transaction of a step with its fact. `None`: another attempt recorded the very same before.
     pub(crate) async fn begin(&self, fact: StepFact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
-        let fact = Fact {
+        self.begin_with(self.fact(fact)).await
+    }
+
+    /// Records a step's fact in a transaction that is under way.
+    pub(crate) async fn record_in(&self, connection: &mut PgConnection, fact: StepFact<'_>) -> Result<(), Failure> {
+        facts::record(connection, self.fact(fact)).await?;
+        Ok(())
+    }
+
+    fn fact<'a>(&self, fact: StepFact<'a>) -> Fact<'a> {
+        Fact {
             owner: fact.application_id.into(),
             fact_key: fact.key,
             kind: fact.kind,
@@ -62,8 +72,7 @@ impl World {
             build: self.build,
             moves: fact.stage.map_or(Move::Stays, |stage| Move::Application { stage, outcome: None }),
             event: fact.event,
-        };
-        self.begin_with(fact).await
+        }
     }
 
     /// Begins the transaction of a case's step with its fact. `None` as for an application.

@@ -1,9 +1,11 @@
-//! The two things that are asked of any case's workflow from outside: look again, and until when its watch sleeps.
+//! What is asked of workflows from outside: of a case, to look again, and until when its watch sleeps; of an application,
+//! to look again whether its client may go on.
 //! Never anything that decides: both only lead to rows being read.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::CaseId;
+use nesie_domain::ids::{ApplicationId, CaseId};
 use nesie_workflows::case::{AnyCase, Stirred, Watched, workflow_id};
+use nesie_workflows::origination::{self, LoanOrigination};
 use temporalio_client::errors::{WorkflowInteractionError, WorkflowQueryError};
 use temporalio_client::tonic::Code;
 use temporalio_client::{QueryRejectCondition, WorkflowQueryOptions, WorkflowSignalOptions};
@@ -41,6 +43,20 @@ pub(crate) async fn stir(world: &World, case_id: CaseId) -> Result<Woken, Failur
         Err(WorkflowInteractionError::Rpc(status)) if status.code() == Code::NotFound => Ok(Woken::NotThere),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a case can not be told");
+            Err(Failure::retry("temporal.signal"))
+        }
+    }
+}
+
+/// Tells the workflow of an application that something was recorded of its client; one that is over needs no telling.
+pub(crate) async fn client_verified(world: &World, application_id: ApplicationId) -> Result<(), Failure> {
+    let client = world.temporal.as_ref().ok_or_else(|| Failure::retry("temporal.missing"))?;
+    let handle = client.get_workflow_handle::<LoanOrigination>(origination::workflow_id(application_id));
+    match handle.signal(LoanOrigination::client_verified, (), WorkflowSignalOptions::default()).await {
+        Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
+        Err(WorkflowInteractionError::Rpc(status)) if status.code() == Code::NotFound => Ok(()),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an application can not be told");
             Err(Failure::retry("temporal.signal"))
         }
     }

@@ -25,9 +25,9 @@ use crate::failure::Failure;
 use crate::lists::PreparedLists;
 use crate::providers::Providers;
 use crate::{
-    agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, lists,
-    loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep, transfer,
-    write_off,
+    agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, leak,
+    lists, loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep,
+    transfer, write_off,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -456,6 +456,46 @@ impl World {
         input: CaseStep,
     ) -> Result<CaseStage, ActivityError> {
         alive(&context, write_off::finish_write_off(&self, input)).await
+    }
+
+    /// The step `open_data_leak`, as `contract::OpenDataLeak` declares it.
+    #[activity(definition = nesie_workflows::contract::OpenDataLeak)]
+    pub async fn open_data_leak(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, leak::open_data_leak(&self, input)).await
+    }
+
+    /// The step `record_leak_acts`, as `contract::RecordLeakActs` declares it.
+    #[activity(definition = nesie_workflows::contract::RecordLeakActs)]
+    pub async fn record_leak_acts(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseActs,
+    ) -> Result<CaseActsDone, ActivityError> {
+        alive(&context, leak::record_leak_acts(&self, input)).await
+    }
+
+    /// The step `check_leak_flag`, as `contract::CheckLeakFlag` declares it.
+    #[activity(definition = nesie_workflows::contract::CheckLeakFlag)]
+    pub async fn check_leak_flag(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: StepInput,
+    ) -> Result<bool, ActivityError> {
+        alive(&context, leak::check_leak_flag(&self, input)).await
+    }
+
+    /// The step `verify_after_leak`, as `contract::VerifyAfterLeak` declares it.
+    #[activity(definition = nesie_workflows::contract::VerifyAfterLeak)]
+    pub async fn verify_after_leak(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: StepInput,
+    ) -> Result<Verdict, ActivityError> {
+        alive(&context, leak::verify_after_leak(&self, input)).await
     }
 
     /// The step `publish_calendar_version`, as `contract::PublishCalendarVersion` declares it.

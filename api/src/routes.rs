@@ -7,6 +7,7 @@ mod calendar;
 mod callbacks;
 mod cases;
 mod channel_notices;
+mod data_leaks;
 mod duties;
 mod fraud_incidents;
 mod health;
@@ -63,6 +64,7 @@ pub(crate) fn documented() -> OpenApiRouter<App> {
         .merge(fraud_incidents::routes())
         .merge(accrual_suspensions::routes())
         .merge(write_offs::routes())
+        .merge(data_leaks::routes())
         .merge(webhooks::routes())
         .merge(calendar::routes())
         .merge(duties::routes())

@@ -90,7 +90,7 @@ fn endpoint(id: ApplicationId, act: ActKind) -> Option<(&'static str, String)> {
         ActKind::Acknowledge | ActKind::RenewConsent => own("POST", "acknowledgements"),
         ActKind::ChooseSchedule => own("PUT", "schedule"),
         ActKind::ChooseDisbursementMethod => own("PUT", "disbursement-method"),
-        ActKind::Identify | ActKind::IdentifyForPayment => own("POST", "identification"),
+        ActKind::Identify | ActKind::IdentifyForPayment | ActKind::IdentifyAfterLeak => own("POST", "identification"),
         ActKind::Sign => own("POST", "signature"),
         ActKind::Withdraw => own("POST", "withdrawal"),
         ActKind::DecideScreeningMatch | ActKind::DecideParkedStep => None,

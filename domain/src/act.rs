@@ -23,6 +23,8 @@ pub enum ActKind {
     RenewConsent,
     /// The client passes the identification that is bound to a payment to a merchant (para 9).
     IdentifyForPayment,
+    /// The client repeats the identification after a leak of his data (para 36(1)).
+    IdentifyAfterLeak,
     /// The client withdraws; possible until money is reserved.
     Withdraw,
     /// Operations decide on a parked step.
@@ -42,6 +44,7 @@ impl ActKind {
             Self::Sign => "sign",
             Self::RenewConsent => "renew_consent",
             Self::IdentifyForPayment => "identify_for_payment",
+            Self::IdentifyAfterLeak => "identify_after_leak",
             Self::Withdraw => "withdraw",
             Self::DecideParkedStep => "decide_parked_step",
         }

@@ -53,6 +53,15 @@ pub enum Stage {
         /// Tries left, this one included.
         tries_left: u8,
     },
+    /// The client's data was leaked: he repeats the identification before anything else (para 36(1)).
+    AwaitingLeakVerification {
+        /// The one-time challenge.
+        challenge_id: ChallengeId,
+        /// Tries left, this one included.
+        tries_left: u8,
+    },
+    /// The verification call to the client whose data was leaked is awaited (para 36(3)).
+    AwaitingVerificationCall,
     /// An act was accepted, or a step is under way; nothing is expected of anybody.
     Processing {
         /// The act that is being worked on; absent where the system goes on by itself.
@@ -132,6 +141,8 @@ pub enum RefusalGround {
     OwnershipNotConfirmed,
     /// Biometric identification failed as often as policy allows (para 9).
     IdentificationFailed,
+    /// After a leak of the client's data the phone was found not to be his (para 36(2)).
+    PhoneNotConfirmed,
     /// No acceptable EDS was given within the tries that policy allows (para 9).
     SignatureNotAccepted,
     /// The payment provider rejected the transfer for good; no money moved.
@@ -186,6 +197,8 @@ impl Stage {
             Self::AwaitingSignature { .. } => (Some(ActKind::Sign), Party::Client),
             Self::AwaitingRenewedConsent => (Some(ActKind::RenewConsent), Party::Client),
             Self::AwaitingPaymentIdentification { .. } => (Some(ActKind::IdentifyForPayment), Party::Client),
+            Self::AwaitingLeakVerification { .. } => (Some(ActKind::IdentifyAfterLeak), Party::Client),
+            Self::AwaitingVerificationCall => (None, Party::Compliance),
             Self::Assessing
             | Self::CoolingOff { .. }
             | Self::Processing { .. }
@@ -236,6 +249,8 @@ impl Stage {
             Self::CoolingOff { .. } => "cooling_off",
             Self::AwaitingRenewedConsent => "awaiting_renewed_consent",
             Self::AwaitingPaymentIdentification { .. } => "awaiting_payment_identification",
+            Self::AwaitingLeakVerification { .. } => "awaiting_leak_verification",
+            Self::AwaitingVerificationCall => "awaiting_verification_call",
             Self::Processing { .. } => "processing",
             Self::Disbursing => "disbursing",
             Self::Recording => "recording",
@@ -262,6 +277,8 @@ mod tests {
             Stage::CoolingOff { until: DateTime::UNIX_EPOCH },
             Stage::AwaitingRenewedConsent,
             Stage::AwaitingPaymentIdentification { challenge_id, tries_left: 1 },
+            Stage::AwaitingLeakVerification { challenge_id, tries_left: 3 },
+            Stage::AwaitingVerificationCall,
             Stage::Processing { act: None },
             Stage::Disbursing,
             Stage::Recording,
@@ -269,7 +286,7 @@ mod tests {
         ]
     }
 
-    const ACTS: [ActKind; 10] = [
+    const ACTS: [ActKind; 11] = [
         ActKind::DecideScreeningMatch,
         ActKind::Acknowledge,
         ActKind::ChooseSchedule,
@@ -278,6 +295,7 @@ mod tests {
         ActKind::Sign,
         ActKind::RenewConsent,
         ActKind::IdentifyForPayment,
+        ActKind::IdentifyAfterLeak,
         ActKind::Withdraw,
         ActKind::DecideParkedStep,
     ];

@@ -18,6 +18,7 @@ pub mod holds;
 pub mod idempotency;
 pub mod inbox;
 pub mod incidents;
+pub mod leaks;
 pub mod lists;
 pub mod loans;
 pub mod locks;

@@ -16,6 +16,7 @@ use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::calendar_publication::CalendarPublication;
 use nesie_workflows::channel_notice::ChannelNotice;
+use nesie_workflows::data_leak::DataLeak;
 use nesie_workflows::duty_sweep::DutySweep;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
@@ -92,6 +93,7 @@ fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<FraudIncident>()?
         .register_workflow::<AccrualSuspension>()?
         .register_workflow::<WriteOff>()?
+        .register_workflow::<DataLeak>()?
         .register_workflow::<CalendarPublication>()?
         .register_workflow::<DutySweep>()?
         .build())

@@ -7,6 +7,7 @@ pub mod calendar_publication;
 pub mod case;
 pub mod channel_notice;
 pub mod contract;
+pub mod data_leak;
 mod duty;
 pub mod duty_sweep;
 pub mod fraud_incident;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use temporalio_workflow::{ActivityOptions, RetryPolicy};
+use temporalio_workflow::{ActivityOptions, LocalActivityOptions, RetryPolicy};
 
 /// How often a step that asks a provider is tried. Part of the workflow's input, so that an application keeps the
 /// budget that it was started with and replay sees the same.
@@ -28,6 +28,9 @@ impl Default for RetryBudget {
 /// The longest that one try of a step may take: longer than all the calls that it makes, each cut off by its client.
 const TRY_SECONDS_MAX: u64 = 40;
 
+/// The longest that a look may take: well below the time of a workflow's task.
+const LOOK_SECONDS_MAX: u64 = 3;
+
 /// The longest that a step may be silent before its worker is taken for dead.
 const SILENCE_SECONDS_MAX: u64 = 15;
 
@@ -40,6 +43,14 @@ pub(crate) fn step(budget: RetryBudget) -> ActivityOptions {
         .maximum_attempts(u32::from(budget.attempts.max(1)))
         .build();
     options(policy)
+}
+
+/// A look at our own rows within the workflow's task: tried once, since whoever looks asks in another way then.
+pub(crate) fn look() -> LocalActivityOptions {
+    LocalActivityOptions::builder()
+        .start_to_close_timeout(Duration::from_secs(LOOK_SECONDS_MAX))
+        .retry_policy(RetryPolicy::builder().maximum_attempts(1).build())
+        .build()
 }
 
 /// A write of our own that must happen before the workflow can go on: tried until the database answers, since a

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use nesie_domain::ids::{ApplicationId, ChallengeId, SubmissionId};
 use rust_decimal::Decimal;
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::error::{During, StorageError, ensure_rows};
 
@@ -12,7 +13,7 @@ use crate::error::{During, StorageError, ensure_rows};
 pub struct Challenge {
     /// Its id.
     pub id: ChallengeId,
-    /// `contract` or `payment`.
+    /// `contract`, `payment` or `leak`.
     pub purpose: String,
     /// Its number among the application's challenges of this purpose, from 1.
     pub number: i32,
@@ -24,6 +25,8 @@ pub struct Challenge {
     pub expires_at: DateTime<Utc>,
     /// The submission that used it up.
     pub used_by: Option<SubmissionId>,
+    /// The flag that it is bound to, where the purpose is `leak`.
+    pub flag_id: Option<Uuid>,
 }
 
 /// Issues a challenge.
@@ -36,8 +39,8 @@ pub async fn insert_challenge(
     new: &Challenge,
 ) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO challenges (id, application_id, purpose, try, movements, issued_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO challenges (id, application_id, purpose, try, movements, issued_at, expires_at, flag_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         new.id.as_uuid(),
         id.as_uuid(),
         new.purpose,
@@ -45,6 +48,7 @@ pub async fn insert_challenge(
         &new.movements,
         new.issued_at,
         new.expires_at,
+        new.flag_id,
     )
     .execute(connection)
     .await
@@ -62,7 +66,7 @@ pub async fn newest_challenge(
     purpose: &str,
 ) -> Result<Option<Challenge>, StorageError> {
     let row = sqlx::query!(
-        "SELECT id, try, movements, issued_at, expires_at, used_by FROM challenges
+        "SELECT id, try, movements, issued_at, expires_at, used_by, flag_id FROM challenges
          WHERE application_id = $1 AND purpose = $2 ORDER BY try DESC LIMIT 1",
         id.as_uuid(),
         purpose,
@@ -78,6 +82,7 @@ pub async fn newest_challenge(
         issued_at: row.issued_at,
         expires_at: row.expires_at,
         used_by: row.used_by.map(SubmissionId::from_uuid),
+        flag_id: row.flag_id,
     }))
 }
 

@@ -154,3 +154,72 @@ pub struct Resumption {
     /// Whether collection and claims work go on.
     pub resume_collection: bool,
 }
+
+/// A leak of personal data as it was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakReport {
+    /// Where the information came from.
+    pub source: String,
+    /// When the lender learned of it.
+    pub learned_at: DateTime<Utc>,
+    /// In the reporter's words.
+    pub description: String,
+    /// Whose data it is.
+    pub clients: Vec<LeakedClient>,
+}
+
+/// A client whose data was leaked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeakedClient {
+    /// The individual identification number.
+    pub iin: Iin,
+}
+
+/// An act of compliance on a leak of personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum LeakAct {
+    /// Clients who were found later.
+    AddClients {
+        /// They.
+        clients: Vec<LeakedClient>,
+    },
+    /// The client was called.
+    RecordCall {
+        /// The client's row.
+        client_id: uuid::Uuid,
+        /// The call.
+        call: VerificationCall,
+    },
+    /// Nothing is left to be done on the case; its flags stay in force.
+    Close,
+}
+
+/// A verification call (para 36(3)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerificationCall {
+    /// The number that was called.
+    pub phone: Phone,
+    /// When.
+    pub called_at: DateTime<Utc>,
+    /// Who called: a name or a login.
+    pub operator: String,
+    /// Whether the client answered.
+    pub reached: bool,
+    /// Whether the client was told that the data was stolen.
+    pub informed_of_theft: bool,
+    /// Whether a voluntary refusal was recommended.
+    pub recommended_voluntary_refusal: bool,
+    /// The version of the script.
+    pub script_version: String,
+    /// What proves it, such as the recording.
+    pub documents: Vec<DocumentReference>,
+}
+
+impl VerificationCall {
+    /// Whether it is what paragraph 36(3) asks for.
+    #[must_use]
+    pub fn satisfies(&self) -> bool {
+        self.reached && self.informed_of_theft && self.recommended_voluntary_refusal
+    }
+}

@@ -95,7 +95,7 @@ pub struct Remedy {
 }
 
 /// The steps of an application that operations may give up.
-const STEPS_TO_GIVE_UP: [&str; 14] = [
+const STEPS_TO_GIVE_UP: [&str; 15] = [
     "screen_client",
     "record_screening_decision",
     "fetch_credit_report",
@@ -109,6 +109,7 @@ const STEPS_TO_GIVE_UP: [&str; 14] = [
     "ask_renewed_consent",
     "record_renewed_consent",
     "reserve_and_check",
+    "verify_after_leak",
     "notify_client",
 ];
 

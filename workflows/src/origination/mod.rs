@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 mod act;
+mod leak;
 mod steps;
 
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub struct LoanOrigination {
     expired: bool,
     parked: Vec<ParkedStep>,
     payment_callbacks: u32,
+    verified: u32,
 }
 
 pub(crate) type Context = WorkflowContext<LoanOrigination>;
@@ -75,6 +77,7 @@ impl LoanOrigination {
             expired: false,
             parked: Vec::new(),
             payment_callbacks: 0,
+            verified: 0,
         }
     }
 
@@ -103,6 +106,12 @@ impl LoanOrigination {
         self.payment_callbacks += 1;
     }
 
+    /// Something was recorded of the client whose data was leaked. It only wakes the question whether he may go on.
+    #[signal]
+    pub fn client_verified(&mut self, _context: &mut SyncWorkflowContext<Self>) {
+        self.verified += 1;
+    }
+
     /// Where the application stands, for people who look at the workflow itself; pages read PostgreSQL.
     #[query]
     pub fn stage(&self, _context: &WorkflowContextView) -> Stage {
@@ -113,6 +122,7 @@ impl LoanOrigination {
 /// The business, a step a line.
 async fn originate(context: &Context) -> Result<Outcome, Stop> {
     assess_client(context).await?;
+    leak::hold_if_flagged(context, leak::BEFORE_OFFER).await?;
     step(context, || Assessment::draft_offer).await?;
     receive(context, ActKind::Acknowledge, || Agreement::record_acknowledgement).await?;
     receive(context, ActKind::ChooseSchedule, || Agreement::record_schedule_choice).await?;
@@ -122,12 +132,25 @@ async fn originate(context: &Context) -> Result<Outcome, Stop> {
     receive(context, ActKind::Sign, || Agreement::verify_signature).await?;
     cool_off(context).await?;
     receive(context, ActKind::IdentifyForPayment, || Agreement::identify_client).await?;
-    begin_disbursing(context)?;
-    step(context, || Disbursement::reserve_and_check).await?;
+    leak::hold_if_flagged(context, leak::BEFORE_MONEY).await?;
+    reserve(context).await?;
     transfer_money(context).await?;
     enter(context, Stage::Recording);
     ask(context, || Disbursement::record_loan).await?;
     Ok(Outcome::Granted)
+}
+
+/// Reserves and checks. A leak that becomes known only now leads back to its measures, with nothing called for: the
+/// client may then withdraw again.
+async fn reserve(context: &Context) -> Result<(), Stop> {
+    loop {
+        begin_disbursing(context)?;
+        step(context, || Disbursement::reserve_and_check).await?;
+        if context.state(|state| state.stage == Stage::Disbursing) {
+            return Ok(());
+        }
+        leak::hold(context).await?;
+    }
 }
 
 /// Due diligence beside the credit report (paras 8(1), 8(8), 10). A likely match waits for compliance.

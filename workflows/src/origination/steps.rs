@@ -129,7 +129,7 @@ where
     Ok(())
 }
 
-fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
+pub(super) fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
     match verdict {
         Verdict::Next { stage } => {
             enter(context, stage);
@@ -146,7 +146,7 @@ pub(super) fn stop_if_withdrawn(context: &Context) -> Result<(), Stop> {
 
 /// Ends the business where the client let his time run out. Asked only where nothing of his is being worked on: an act
 /// that was accepted in time is seen through.
-fn stop_if_expired(context: &Context) -> Result<(), Stop> {
+pub(super) fn stop_if_expired(context: &Context) -> Result<(), Stop> {
     if context.state(|state| state.expired) {
         return Err(Stop::End(End { outcome: Outcome::Expired, submission_id: None }));
     }

@@ -159,7 +159,10 @@ fn expected(caller: &Caller, page: &Page) -> Value {
         return if caller.is_staff() { view::parked::expected(step) } else { Value::Null };
     }
     let mut expected = view::expected(page.id, page.stage.expected().into(), caller.sees_aml());
-    if let Stage::AwaitingIdentification { .. } | Stage::AwaitingPaymentIdentification { .. } = page.stage {
+    if let Stage::AwaitingIdentification { .. }
+    | Stage::AwaitingPaymentIdentification { .. }
+    | Stage::AwaitingLeakVerification { .. } = page.stage
+    {
         expected["challenge"] = page.challenge.as_ref().map_or(Value::Null, |challenge| {
             json!({ "id": challenge.id, "movements": challenge.movements, "expires_at": challenge.expires_at })
         });

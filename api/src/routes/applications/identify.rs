@@ -65,14 +65,18 @@ pub(crate) async fn identify(
 fn kind(purpose: Option<&str>, stage: &Stage) -> Result<ActKind, Problem> {
     match (purpose, stage) {
         (Some("payment"), _) => Ok(ActKind::IdentifyForPayment),
+        (Some("leak"), _) => Ok(ActKind::IdentifyAfterLeak),
         (Some(_), _) => Ok(ActKind::Identify),
-        (None, Stage::AwaitingIdentification { .. } | Stage::AwaitingPaymentIdentification { .. }) => {
-            Err(Problem::field(
-                "/challenge_id",
-                "challenge.unknown",
-                "Такого задания у заявки нет: возьмите его из поля expected",
-            ))
-        }
+        (
+            None,
+            Stage::AwaitingIdentification { .. }
+            | Stage::AwaitingPaymentIdentification { .. }
+            | Stage::AwaitingLeakVerification { .. },
+        ) => Err(Problem::field(
+            "/challenge_id",
+            "challenge.unknown",
+            "Такого задания у заявки нет: возьмите его из поля expected",
+        )),
         (None, _) => Ok(ActKind::Identify),
     }
 }
@@ -140,6 +144,7 @@ mod tests {
         let awaiting = Stage::AwaitingIdentification { challenge_id, tries_left: 1 };
         assert_eq!(kind(Some("contract"), &awaiting), Ok(ActKind::Identify));
         assert_eq!(kind(Some("payment"), &awaiting), Ok(ActKind::IdentifyForPayment));
+        assert_eq!(kind(Some("leak"), &awaiting), Ok(ActKind::IdentifyAfterLeak));
         assert!(kind(None, &awaiting).is_err());
         assert_eq!(kind(None, &Stage::Assessing), Ok(ActKind::Identify));
     }

@@ -17,7 +17,7 @@ use crate::routes::page::PageQuery;
 use crate::view;
 
 /// The names that `stage` takes; what is none of them is refused rather than asked of the database.
-const STAGES: [&str; 14] = [
+const STAGES: [&str; 16] = [
     "assessing",
     "awaiting_screening_decision",
     "awaiting_acknowledgement",
@@ -28,6 +28,8 @@ const STAGES: [&str; 14] = [
     "cooling_off",
     "awaiting_renewed_consent",
     "awaiting_payment_identification",
+    "awaiting_leak_verification",
+    "awaiting_verification_call",
     "processing",
     "disbursing",
     "recording",
