@@ -30,3 +30,11 @@ CREATE UNIQUE INDEX payments_one_refund ON payments (case_id, intent) WHERE case
 ALTER TABLE inbox ADD COLUMN case_id uuid REFERENCES cases (id);
 
 GRANT SELECT, INSERT ON refund_accounts TO nesie_app;
+
+-- A debt is written off once, whatever verdicts speak of it: what is refunded follows from this row's case alone.
+CREATE TABLE written_off_loans (
+    loan_reference text PRIMARY KEY REFERENCES loans (loan_reference),
+    case_id        uuid NOT NULL UNIQUE REFERENCES cases (id),
+    written_off_at timestamptz NOT NULL
+);
+GRANT SELECT, INSERT ON written_off_loans TO nesie_app;

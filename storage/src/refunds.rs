@@ -88,6 +88,40 @@ pub async fn account(pool: &PgPool, case_id: CaseId, id: Uuid) -> Result<Option<
     .during("refund_accounts.get")
 }
 
+/// Keeps that a loan is written off by a case: once for ever, so that no second verdict refunds it a second time.
+///
+/// # Errors
+/// [`StorageError::Driver`], also where it is written off already.
+pub async fn mark_written_off(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    loan_reference: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO written_off_loans (loan_reference, case_id, written_off_at) VALUES ($1, $2, $3)",
+        loan_reference,
+        case_id.as_uuid(),
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("written_off_loans.insert")?;
+    ensure_rows("written_off_loans.insert", &written, 1)
+}
+
+/// Whether a loan is written off, by whichever case.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn is_written_off(pool: &PgPool, loan_reference: &str) -> Result<bool, StorageError> {
+    let found = sqlx::query_scalar!("SELECT case_id FROM written_off_loans WHERE loan_reference = $1", loan_reference)
+        .fetch_optional(pool)
+        .await
+        .during("written_off_loans.get")?;
+    Ok(found.is_some())
+}
+
 /// A refund as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {

@@ -76,6 +76,10 @@ impl Deciding<'_> {
         if recorded::fact(&world.pool, case_id, WRITTEN_OFF).await?.is_some() {
             return self.acting.refuse("write_off.decided", None).await;
         }
+        // Another verdict on the same loan: what follows from it was done there.
+        if refunds::is_written_off(&world.pool, &self.subject.details.loan).await? {
+            return self.acting.refuse("loan.written_off", None).await;
+        }
         let requests = approvals::of_case(&world.pool, case_id, ApprovalKind::WriteOff).await?;
         if requests.iter().any(|request| request.state == ApprovalState::Approved) {
             return self.acting.refuse("write_off.decided", None).await;

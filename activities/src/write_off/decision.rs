@@ -8,7 +8,7 @@ use nesie_domain::ids::CaseId;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::write_offs::VerdictReport;
 use nesie_storage::facts::Actor;
-use nesie_storage::{pool, recorded};
+use nesie_storage::{pool, recorded, refunds};
 use nesie_workflows::contract::{CaseStep, WriteOffProposal};
 use serde_json::json;
 
@@ -61,6 +61,7 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
         event: Some("case.debt_written_off"),
     };
     if let Some(mut transaction) = world.begin_case(fact).await? {
+        refunds::mark_written_off(&mut transaction, input.case_id, loan, input.at).await?;
         let mut evidence = lost;
         evidence["evidence_id"] = json!(answered.received.keep(world, &mut transaction).await?);
         let kind = DutyKind::DecideWriteOff;
