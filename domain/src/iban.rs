@@ -1,5 +1,5 @@
 //! `Iban`: the number of a bank account in Kazakhstan, twenty characters (R-087, `domain.md` §2).
-//! It never tells whose account it is: that is the ownership check.
+//! It never tells whose account it is: that is the ownership check.
 
 use iban::IbanLike as _;
 

@@ -87,8 +87,7 @@ async fn a_channel_opens_ten_full_working_days_after_its_notice_was_sent_once() 
     assert_eq!(stack.sandbox.ledger("regulator").await.len(), 1, "and still one letter");
     stack.proves("R-035", &case, "channel_notice_drafted", json!({"code": "web"})).await;
     stack.proves_denial("R-030", &case, "activate", json!({"detail": earliest})).await;
-    let opened = json!({"kind": "web_resource", "earliest_on": earliest});
-    stack.proves("R-030", &case, "channel_opened", opened).await;
+    stack.proves("R-030", &case, "channel_opened", json!({"kind": "web_resource", "earliest_on": earliest})).await;
 }
 
 /// no application before the channel is open, none for an operation that was not notified, until a notified
@@ -121,8 +120,8 @@ async fn applications_need_an_open_channel_and_a_notified_operation() {
     site.choose(&id, "annuity").await;
     site.disburse_by(&id, account("dedup")).await;
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "channel_closed"}));
-    let ground = json!({"outcome": {"ground": "channel_closed"}});
-    stack.proves("R-034", &format!("application/{id}"), "application_closed", ground).await;
+    let object = format!("application/{id}");
+    stack.proves("R-034", &object, "application_closed", json!({"outcome": {"ground": "channel_closed"}})).await;
     compliance.case_at(&path, "closed").await;
 
     let change = json!({"sent_outside": sent, "notice": "change", "effective_on": "2026-02-02",

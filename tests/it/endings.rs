@@ -78,8 +78,8 @@ async fn a_likely_match_waits_for_compliance_and_a_false_positive_goes_on() {
     let (status, answer) = compliance.act(Method::POST, &path, decision).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     site.at_stage(&id, "awaiting_acknowledgement").await;
-    let decided = json!({"match_id": match_id});
-    stack.proves("R-080", &format!("application/{id}"), "screening_decided", decided).await;
+    let object = format!("application/{id}");
+    stack.proves("R-080", &object, "screening_decided", json!({"match_id": match_id})).await;
 }
 
 #[tokio::test]
@@ -99,8 +99,14 @@ async fn unconfirmed_ownership_blocks_the_payout_and_ends_at_the_policy_limit() 
     }
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "ownership_not_confirmed"}));
     assert!(stack.sandbox.ledger("payments").await.is_empty(), "nobody was paid");
-    let ground = json!({"verdict": {"verdict": "refuse", "ground": "ownership_not_confirmed"}});
-    stack.proves("R-096", &format!("application/{id}"), "disbursement_method_not_confirmed", ground).await;
+    stack
+        .proves(
+            "R-096",
+            &format!("application/{id}"),
+            "disbursement_method_not_confirmed",
+            json!({"verdict": {"ground": "ownership_not_confirmed"}}),
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -147,6 +153,8 @@ async fn signatures_that_prove_nothing_are_not_accepted() {
     }
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "signature_not_accepted"}));
     assert!(stack.sandbox.ledger("payments").await.is_empty(), "nobody was paid");
-    let ground = json!({"verdict": {"ground": "signature_not_accepted"}});
-    stack.proves("R-090", &format!("application/{id}"), "signature_rejected", ground).await;
+    let object = format!("application/{id}");
+    stack
+        .proves("R-090", &object, "signature_rejected", json!({"verdict": {"ground": "signature_not_accepted"}}))
+        .await;
 }

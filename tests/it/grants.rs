@@ -42,12 +42,17 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
     stack.proves("R-070", &object, "submit_application", json!({})).await;
     stack.proves("R-080", &object, "client_screened", json!({})).await;
     stack.proves("R-088", &object, "credit_report_received", json!({"occasion": "assessment"})).await;
-    let drafts = json!({"drafts": [{"method": "annuity"}, {"method": "differentiated"}, {"method": "bullet"}]});
-    stack.proves("R-083", &object, "offer_drafted", drafts).await;
+    stack
+        .proves(
+            "R-083",
+            &object,
+            "offer_drafted",
+            json!({"drafts": [{"method": "annuity"}, {"method": "differentiated"}, {"method": "bullet"}]}),
+        )
+        .await;
     stack.proves(&["R-081", "R-082", "R-085"], &object, "disclosures_acknowledged", json!({})).await;
     stack.proves("R-084", &object, "schedule_chosen", json!({"method": "annuity"})).await;
-    let method = json!({"method": "account"});
-    stack.proves(&["R-086", "R-087"], &object, "disbursement_method_confirmed", method).await;
+    stack.proves(&["R-086", "R-087"], &object, "disbursement_method_confirmed", json!({"method": "account"})).await;
     stack.proves("R-090", &object, "client_identified", json!({"purpose": "contract"})).await;
     stack.proves("R-090", &object, "contract_signed", json!({})).await;
     stack.proves("R-093", &object, "money_transferred", json!({"our_reference": reference})).await;
@@ -75,8 +80,7 @@ async fn a_sole_proprietor_on_business_signs_nothing_and_is_paid_to_a_card() {
     let object = format!("application/{id}");
     stack.proves("R-092", &object, "client_screened", json!({"register_asked": true})).await;
     // Identified, and on to the money: no signature is waited for.
-    let paid_next = json!({"purpose": "contract", "verdict": {"verdict": "next", "stage": {"stage": "processing"}}});
-    stack.proves("R-092", &object, "client_identified", paid_next).await;
+    stack.proves("R-092", &object, "client_identified", json!({"verdict": {"stage": {"stage": "processing"}}})).await;
     stack.proves(&["R-086", "R-087"], &object, "disbursement_method_confirmed", json!({"method": "card"})).await;
 }
 
@@ -113,8 +117,14 @@ async fn a_merchant_is_paid_after_an_identification_bound_to_the_payment() {
     assert_ne!(challenges[0], challenges[1], "a challenge is used once");
     stack.keep_history(&id, "merchant-bullet").await;
     let object = format!("application/{id}");
-    let purpose = json!({"purpose": "payment", "challenge_id": challenge});
-    stack.proves(&["R-097", "R-214"], &object, "client_identified", purpose).await;
+    stack
+        .proves(
+            &["R-097", "R-214"],
+            &object,
+            "client_identified",
+            json!({"purpose": "payment", "challenge_id": challenge}),
+        )
+        .await;
     stack.proves("R-095", &object, "payment_reserved", json!({"method": "merchant"})).await;
     stack.proves("R-095", &object, "money_transferred", json!({})).await;
 }

@@ -229,6 +229,12 @@ async fn what_changes_between_signature_and_payout_stops_the_payout() {
     assert!(payouts(&stack, &site, &id).await.is_empty());
     let application = site.application(&id).await;
     assert_eq!(application["payment"]["state"], "released");
-    let (object, ground) = (format!("application/{id}"), json!({"verdict": {"ground": "voluntary_refusal"}}));
-    stack.proves(&["R-088", "R-101"], &object, "payment_checked", ground).await;
+    stack
+        .proves(
+            &["R-088", "R-101"],
+            &format!("application/{id}"),
+            "payment_checked",
+            json!({"verdict": {"ground": "voluntary_refusal"}}),
+        )
+        .await;
 }

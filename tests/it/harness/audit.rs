@@ -1,5 +1,6 @@
 //! Proofs of requirements: a story names the row of the requirement table that it has just driven over the API, and the
-//! entry of the audit log that shows it. `cargo xtask compliance` reads these calls, so rows and action are literals.
+//! entry of the audit log that shows it. `cargo xtask compliance` reads these calls, so rows, action and
+//! details (`json!`) are written in the call.
 //! Never a proof by the absence of an entry, and never one without the object that it is about.
 
 use serde_json::Value;

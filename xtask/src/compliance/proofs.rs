@@ -128,6 +128,9 @@ fn read(text: &str, after: &[Piece<'_>], table: &Table) -> Result<Vec<(u16, Proo
     };
     let action = literals(action);
     let [action] = action[..] else { bail!("the action is not a literal") };
+    // What the entry must hold is shown in the document, so it stands in the call.
+    let shown = matches!(details, [first, second, ..] if first.word() == Some("json") && second.is_sign('!'));
+    ensure!(shown, "the details are not a json!");
     let details = if literals(details).is_empty() { String::new() } else { written(text, details) };
     let known = table.by_number();
     let rows = literals(rows);
@@ -206,5 +209,6 @@ mod tests {
         assert_eq!(error(&test(&call.replace("132", "999"))), "tests/it/a.rs:2: the requirement table has no R-999");
         assert_eq!(error(&test(&call.replace("132", "161"))), "tests/it/a.rs:2: R-161 is not a back end's");
         assert_eq!(error(&test(&call.replace("\"b\"", "b"))), "tests/it/a.rs:2: the action is not a literal");
+        assert_eq!(error(&test(&call.replace("json!({})", "b"))), "tests/it/a.rs:2: the details are not a json!");
     }
 }
