@@ -5,6 +5,7 @@
 
 mod calendar;
 mod channel_notices;
+mod data_leaks;
 mod endings;
 mod fraud_incidents;
 mod governance;
