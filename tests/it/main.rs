@@ -6,6 +6,7 @@
 mod accrual_suspensions;
 mod calendar;
 mod channel_notices;
+mod data_leaks;
 mod endings;
 mod fraud_incidents;
 mod governance;

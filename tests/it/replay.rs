@@ -76,6 +76,7 @@ async fn released_histories_replay() {
         "fraud",
         "channel-notice",
         "accrual-suspension",
+        "leak-verified",
     ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }

@@ -142,3 +142,37 @@ async fn a_match_that_compliance_cleared_does_not_stop_the_money_when_another_li
     assert_eq!(scene.value("SELECT count(*) FROM due_diligence").await, "2");
     scene.end().await;
 }
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_leak_that_becomes_known_after_the_last_question_stops_the_money(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    scene
+        .execute(
+            "INSERT INTO cases (id, kind, submitted_by, natural_key, details_sealed, summary, policy, ruleset, build
+                , received_at, stage, stage_at)
+             VALUES ('00000000-0000-0000-0000-0000000000c1', 'data_leak', 'a test', 'key', 'sealed', '{}', '{}', '2025-01-01'
+                , 'test', now(), '{\"stage\": \"handling\"}', now())",
+        )
+        .await;
+    let flag = "INSERT INTO client_flags (id, case_id, iin_index, person_sealed, learned_at, flagged_at)
+                VALUES ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-0000000000c1', 'iin', 'sealed', now(), now())";
+    scene.execute(flag).await;
+    let held = crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect("decided");
+    assert_eq!(held, Verdict::Next { stage: Stage::Processing { act: None } }, "back to the measures");
+    assert_eq!(scene.value("SELECT count(*) FROM payments").await, "0", "nothing is reserved");
+
+    scene.execute("DELETE FROM client_flags").await;
+    assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
+    scene.execute(flag).await;
+    let failure = transfer::transfer_money(&scene.world, scene.step()).await.expect_err("held");
+    assert_eq!(
+        (failure.class, failure.code, failure.retry_is_safe),
+        (FailureClass::Park, "client.leak_unverified", true)
+    );
+    assert_eq!((scene.payouts().await, scene.value("SELECT state FROM payments").await.as_str()), (0, "reserved"));
+    scene.execute("DELETE FROM client_flags").await;
+    assert_eq!(transfer::transfer_money(&scene.world, scene.step()).await.expect("sent"), Transfer::Confirmed);
+    scene.end().await;
+}

@@ -152,7 +152,7 @@ mod tests {
     use temporalio_common::ActivityDefinition as _;
 
     use super::{ParkedDecision, STEPS_TO_GIVE_UP};
-    use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement};
+    use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement, Leak};
 
     #[test]
     fn a_step_whose_money_may_have_moved_can_not_be_given_up() {
@@ -180,6 +180,7 @@ mod tests {
             Agreement::ask_renewed_consent.name(),
             Agreement::record_renewed_consent.name(),
             Disbursement::reserve_and_check.name(),
+            Leak::verify_after_leak.name(),
             Closing::notify_client.name(),
         ];
         assert_eq!(to_give_up, STEPS_TO_GIVE_UP);

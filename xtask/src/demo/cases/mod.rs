@@ -26,7 +26,7 @@ use crate::stack::Stack;
 pub(super) const STORY: &str = "cases";
 
 /// How many of `CHAPTERS`, from the first on, the stack can do: the others wait for their cases.
-const READY: usize = 3;
+const READY: usize = 5;
 
 /// Every case of the story.
 const CHAPTERS: [Chapter; 5] = [
