@@ -69,7 +69,6 @@ async fn released_histories_replay() {
         "withdrawn",
         "fraud",
         "channel-notice",
-        "leak-verified",
     ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }
