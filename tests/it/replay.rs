@@ -3,6 +3,7 @@
 
 use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::channel_notice::ChannelNotice;
+use nesie_workflows::data_leak::DataLeak;
 use nesie_workflows::fraud_incident::FraudIncident;
 use nesie_workflows::origination::LoanOrigination;
 use nesie_workflows::write_off::WriteOff;
@@ -57,6 +58,8 @@ async fn released_histories_replay() {
         .expect("registered")
         .register_workflow::<WriteOff>()
         .expect("registered")
+        .register_workflow::<DataLeak>()
+        .expect("registered")
         .register_workflow::<ChannelNotice>()
         .expect("registered")
         .register_workflow::<AccrualSuspension>()
@@ -77,6 +80,7 @@ async fn released_histories_replay() {
         "channel-notice",
         "accrual-suspension",
         "leak-verified",
+        "write-off",
     ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }
