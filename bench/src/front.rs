@@ -106,7 +106,8 @@ impl Front {
         Self::with_role(settings, client, "service").await
     }
 
-    async fn with_role(settings: &Settings, client: reqwest::Client, role: &str) -> anyhow::Result<Self> {
+    /// A front end of the same lender with another role.
+    pub(crate) async fn with_role(settings: &Settings, client: reqwest::Client, role: &str) -> anyhow::Result<Self> {
         let body = json!({"grant_type": "client_credentials", "subject": "bench", "roles": role});
         let request = client.post(format!("{}/token", settings.issuer)).json(&body);
         let answer: Value = request.send().await.context("asking for a token")?.json().await.context("a token")?;

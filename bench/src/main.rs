@@ -4,13 +4,16 @@
 mod applicant;
 mod bare;
 mod channels;
+mod duties;
 mod front;
 mod history;
+mod incidents;
 mod numbers;
 mod processes;
 mod report;
 mod rounds;
 mod settings;
+mod skew;
 mod table;
 mod usage;
 
@@ -35,9 +38,14 @@ const HTTP: HttpSettings = HttpSettings { connect_timeout_milliseconds: 2_000, t
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
-    let front = Front::sign_in(&settings, nesie_platform::http::client(HTTP)?).await?;
+    let http = nesie_platform::http::client(HTTP)?;
+    let front = Front::sign_in(&settings, http.clone()).await?;
     let client = nesie_platform::temporal::connect("nesie-bench").await?;
     let meter = meter(&settings).await?;
+    let compliance = Front::with_role(&settings, http, "compliance").await?;
+    if settings.only_duties {
+        return duties::run(&settings, &compliance, &client, &meter).await;
+    }
     let task_queue = format!("nesie-bench-{}", Uuid::new_v4());
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let mut worker = bare::worker(&runtime, &client, &task_queue)?;
@@ -51,7 +59,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let (results, ended) = LocalSet::new().run_until(async { tokio::join!(run, worker.run()) }).await;
     report::print(&bench.settings, &results?);
-    ended.map_err(|error| anyhow::anyhow!("the bare workflow's worker ended badly: {error}"))
+    ended.map_err(|error| anyhow::anyhow!("the bare workflow's worker ended badly: {error}"))?;
+    duties::run(&bench.settings, &compliance, &bench.client, &bench.meter).await
 }
 
 async fn meter(settings: &Settings) -> anyhow::Result<Meter> {

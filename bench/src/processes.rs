@@ -1,4 +1,4 @@
-//! CPU time of the stack's processes, from `/proc`.
+//! CPU time and memory of the stack's processes, from `/proc`.
 //! Never a guess for a process that is not in the stack's file: its time is left out.
 
 use std::collections::BTreeMap;
@@ -45,6 +45,12 @@ impl Processes {
         Ok(Self(stack.services))
     }
 
+    /// The memory that a process holds now, in KiB.
+    pub(crate) fn resident(&self, name: &str) -> Option<u64> {
+        let entry = self.0.iter().find(|entry| entry.name == name)?;
+        resident(&fs::read_to_string(format!("/proc/{}/status", entry.pid)).ok()?)
+    }
+
     /// CPU time used so far: of each process with all its descendants, dead ones included, and of ourselves.
     pub(crate) fn ticks(&self) -> Ticks {
         let all = running();
@@ -54,6 +60,11 @@ impl Processes {
         ticks.insert(GENERATOR.to_string(), ours.unwrap_or_default());
         ticks
     }
+}
+
+/// `VmRSS` of `/proc/<pid>/status`, in KiB.
+fn resident(status: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// What was used between two looks.
@@ -134,6 +145,14 @@ mod tests {
         assert_eq!(with_descendants(&all, 10), 138);
         assert_eq!(with_descendants(&all, 12), 3);
         assert_eq!(with_descendants(&all, 99), 0, "it has ended");
+    }
+
+    #[test]
+    fn memory_is_what_is_resident() {
+        assert_eq!(resident("Name:\tx\nVmPeak:\t  9 kB\nVmRSS:\t    4242 kB\nThreads:\t1\n"), Some(4_242));
+        assert_eq!(resident("Name:\tx\n"), None);
+        let us = Processes(vec![Entry { name: "us".to_string(), pid: std::process::id() }]);
+        assert!(us.resident("us") > Some(100) && us.resident("them").is_none());
     }
 
     #[test]

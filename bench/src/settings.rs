@@ -26,6 +26,18 @@ pub(crate) struct Settings {
     /// How long the idle stack is looked at before the first round, in seconds.
     #[arg(long, default_value = "3")]
     pub(crate) idle_seconds: u64,
+    /// Duties that are opened at once after the rounds; 0 measures none.
+    #[arg(long, default_value = "10000")]
+    pub(crate) duties: usize,
+    /// Clients of the one fraud incident after the rounds, at most 2000; 0 measures none.
+    #[arg(long, default_value = "1000")]
+    pub(crate) affected_clients: usize,
+    /// Workflows that the worker keeps in its memory.
+    #[arg(long, env = "NESIE_WORKER_CACHED_WORKFLOWS", default_value = "1000")]
+    pub(crate) cached_workflows: usize,
+    /// Leave the rounds out: only duties and the incident.
+    #[arg(long)]
+    pub(crate) only_duties: bool,
     /// The API.
     #[arg(long, env = "NESIE_API_URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) api_url: String,

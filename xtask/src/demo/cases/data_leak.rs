@@ -7,27 +7,28 @@ use std::thread;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
-use super::scene::Scene;
+use super::scene::{Case, Scene};
 use super::{Told, required};
+use crate::console::say;
 use crate::demo::story;
 
 /// Tells it.
 pub(super) fn tell(scene: &Scene) -> Result<Told> {
     let application = scene.application("annuity-to-card")?;
     let body = json!({
-        "source": "regulator", "reference": scene.name("LEAK"), "learned_at": scene.ago(60)?,
+        "source": "сообщение КНБ", "reference": scene.name("LEAK"), "learned_at": scene.ago(60)?,
         "description": "Выгрузка анкет в открытом доступе", "clients": [{ "iin": application.iin }],
     });
     let case = scene.report("data-leaks", &body)?;
-    let client = scene.until("the client is flagged", || {
-        let clients = scene.run.compliance.get(&case.at("clients"))?;
-        Ok(clients["items"][0]["client_id"].as_str().map(str::to_owned))
-    })?;
+    scene.at_stage(&case, "handling")?;
+    let clients = scene.run.compliance.get(&case.at("clients"))?;
+    let client = required(&clients["items"][0], "client_id")?.to_owned();
+    let phone = application.application()["client"]["phone"].as_str().context("a client has a phone")?.to_owned();
 
     let run = &scene.run;
     let told = thread::scope(|scope| {
         let client_side = scope.spawn(|| story::tell(run, &application, &AtomicBool::new(false)));
-        let called = call(scene, application.index, &case.at("verification-calls"), &client);
+        let called = call(scene, application.index, &case, [&client, &phone]);
         let told = client_side.join();
         called.and_then(|()| told.map_or_else(|_| bail!("the client's thread has panicked"), Ok))
     })?;
@@ -35,11 +36,17 @@ pub(super) fn tell(scene: &Scene) -> Result<Told> {
     ensure!(told.application["outcome"]["outcome"] == "granted", "it ended as {}", told.application["outcome"]);
     let id = told.id.context("an application has an id")?;
     scene.tell(format_args!("application {id} went on after the call"));
+    let clients = scene.run.compliance.get(&case.at("clients"))?;
+    for measure in ["identified_at", "phone_checked_at", "called_at", "cleared_at"] {
+        say(format_args!("    {measure:16} {}", required(&clients["items"][0], measure)?));
+    }
+    scene.done("POST", &case.at("closure"), &json!({ "reason": "клиент проверен" }))?;
+    scene.at_stage(&case, "closed")?;
     Ok(Told { case, duties: Vec::new() })
 }
 
 /// Waits until the application wants the call, and records it.
-fn call(scene: &Scene, story: usize, path: &str, client: &str) -> Result<()> {
+fn call(scene: &Scene, story: usize, case: &Case, [client, phone]: [&str; 2]) -> Result<()> {
     let id = scene.until("the client has applied", || Ok(scene.run.desk.application_of(story)))?;
     for stage in ["awaiting_leak_verification", "awaiting_verification_call"] {
         scene.until(&format!("the application at {stage}"), || {
@@ -53,10 +60,9 @@ fn call(scene: &Scene, story: usize, path: &str, client: &str) -> Result<()> {
         scene.tell(format_args!("application {id}: {stage}"));
     }
     let call = json!({
-        "client_id": client, "phone": "+77011234567", "called_at": scene.ago(5)?, "operator": "Оператор 7",
+        "client_id": client, "phone": phone, "called_at": scene.ago(5)?, "operator": "Оператор 7",
         "outcome": "reached", "informed_of_theft": true, "recommended_voluntary_refusal": true,
         "script_version": "2026-11",
     });
-    let done = scene.done("POST", path, &call)?;
-    required(&done, "status").map(drop)
+    scene.done("POST", &case.at("verification-calls"), &call).map(drop)
 }

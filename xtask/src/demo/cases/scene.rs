@@ -62,8 +62,6 @@ pub(super) struct Granted {
     pub(super) iin: String,
     /// Its reference.
     pub(super) loan: String,
-    /// What the lender's accounting calls it.
-    pub(super) accounting_id: String,
 }
 
 impl Scene {
@@ -198,9 +196,8 @@ impl Scene {
         let recorded =
             facts.into_iter().find(|fact| fact["kind"] == "loan_recorded").context("no loan was recorded")?;
         let loan = required(&recorded["details"], "loan_reference")?.to_owned();
-        let accounting_id = required(&recorded["details"], "accounting_id")?.to_owned();
         self.tell(format_args!("granted: {loan}"));
-        Ok(Granted { iin: story.iin, loan, accounting_id })
+        Ok(Granted { iin: story.iin, loan })
     }
 
     /// The facts of a case in one line.

@@ -34,14 +34,16 @@ pub(super) fn tell(scene: &Scene) -> Result<Told> {
         });
         scene.done("POST", &case.at(act), &done)?;
     }
-    scene.met(&case, BY_SYSTEM + 2)?;
+    scene.at_stage(&case, "suspended")?;
 
+    let resumption = json!({ "back_accrual": false, "resume_collection": true, "reason": "отмена получена" });
+    scene.refused("POST", &case.at("resumption"), &resumption, "suspension.not_cancelled")?;
     let cancellation = json!({
         "number": scene.name("ОТ"), "issued_on": issued_on, "issuing_body": "УП Алмалинского района г. Алматы",
         "received_at": scene.ago(5)?, "documents": [document("отмена.pdf")],
     });
     scene.done("POST", &case.at("cancellation"), &cancellation)?;
-    let resumption = json!({ "back_accrual": false, "resume_collection": true, "reason": "отмена получена" });
+    scene.at_stage(&case, "awaiting_resumption")?;
     let asked = scene.done("POST", &case.at("resumption"), &resumption)?;
     scene.approve(&asked)?;
     scene.at_stage(&case, "closed")?;

@@ -17,14 +17,14 @@ pub(super) fn tell(scene: &Scene) -> Result<Told> {
     let today = scene.today()?;
     for (amount, collected) in PAYMENTS {
         let payment = json!({ "paid_on": today, "amount": amount, "collected": collected });
-        scene.run.sandbox.pay(&granted.accounting_id, &payment)?;
+        scene.run.sandbox.pay(&granted.loan, &payment)?;
     }
     let body = json!({
         "verdict": {
             "court": "Алмалинский районный суд № 2 г. Алматы", "number": scene.name("1-ПР"), "issued_on": today,
             "in_force_on": today, "received_at": scene.ago(60)?, "non_receipt_established": true,
         },
-        "iin": granted.iin, "loan": granted.loan, "confirmed_by_lawyer": true,
+        "iin": granted.iin, "loan": granted.loan, "confirmed_by_lawyer": "Юрист Ахметова Ж. К.",
         "documents": [document("приговор.pdf")],
     });
     let case = scene.report("write-offs", &body)?;
@@ -35,6 +35,8 @@ pub(super) fn tell(scene: &Scene) -> Result<Told> {
     let asked = scene.done("POST", &case.at("decision"), &json!({ "reason": "приговор вступил в силу" }))?;
     scene.approve(&asked)?;
     let account = iban(&format!("R{:06}000001", scene.run.number));
+    // Decided and corrected; the refunds wait for an account.
+    scene.met(&case, 2)?;
     let refund = json!({ "iban": account, "payment_profile": "dedup" });
     scene.done("POST", &case.at("refund-account"), &refund)?;
     scene.at_stage(&case, "written_off")?;
