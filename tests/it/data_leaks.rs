@@ -90,6 +90,17 @@ async fn a_flagged_client_waits_for_all_three_measures_and_then_goes_on() {
     assert_eq!(row["phone_source"], "mobile-operators");
     let told = case.get("timeline").await.to_string() + &row.to_string();
     assert!(told.contains("client_cleared") && !told.contains(&iin) && !told.contains("7011234567"), "{told}");
+    stack.proves("R-220", &case.workflow(), "data_leak_opened", json!({})).await;
+    stack.proves("R-221", &format!("application/{id}"), "client_identified", json!({"purpose": "leak"})).await;
+    stack
+        .proves(
+            "R-222",
+            &format!("application/{id}"),
+            "verification_call_awaited",
+            json!({"phone": {"source": "mobile-operators"}}),
+        )
+        .await;
+    stack.proves("R-223", &case.workflow(), "verification_call_recorded", json!({"outcome": "reached"})).await;
     stack.keep_history(&id, "leak-verified").await;
 
     case.done("closure", json!({"reason": "проверен"})).await;

@@ -165,7 +165,7 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
     for (kind, duty, amount) in [("collected", "refund_collected", 1_500_000), ("paid", "refund_paid", 750_000)] {
         let moved = refunded(&stack, &case, kind).await;
         assert_eq!(moved.len(), 1, "{kind}: {moved:?}");
-        assert_eq!((&moved[0]["amount"], &moved[0]["iban"]), (&json!(amount), &json!("KZ86125KZT5004100100")));
+        assert_eq!((&moved[0]["amount"], &moved[0]["destination"]), (&json!(amount), &json!("KZ86125KZT5004100100")));
         let duty = case.duty(duty).await;
         assert_eq!((&duty["state"], &duty["evidence"]["our_reference"]), (&json!("met"), &moved[0]["order_id"]));
     }
@@ -180,7 +180,13 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
     let told = case.get("timeline").await.to_string();
     assert!(told.contains("claim_reopened") && told.contains("debt_written_off"), "{told}");
     assert!(!told.contains(&granted.iin) && !told.contains("KZ86125"), "no personal data");
-    stack.keep_history_of(&case.workflow(), "write-off").await;
+    let object = case.workflow();
+    stack.proves("R-150", &object, "debt_written_off", json!({"principal": "277500.00"})).await;
+    stack.proves("R-151", &object, "credit_history_corrected", json!({})).await;
+    stack.proves("R-152", &object, "duty_met", json!({"kind": "refund_collected"})).await;
+    stack.proves("R-153", &object, "duty_met", json!({"kind": "refund_paid"})).await;
+    stack.proves("R-154", &object, "claim_reopened", json!({})).await;
+    stack.keep_history_of(&object, "write-off").await;
 }
 
 #[tokio::test]
