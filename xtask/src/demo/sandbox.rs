@@ -51,9 +51,10 @@ impl Sandbox {
         answer["cms"].as_str().map(str::to_owned).context("the signature has no cms")
     }
 
-    /// A payment that the client makes on a loan, as the lender's accounting receives it.
-    pub(super) fn pay(&self, loan: &str, payment: &Value) -> Result<()> {
-        self.ask("POST", &format!("/accounting/loans/{loan}/payments"), Some(payment)).map(drop)
+    /// A payment that the client makes on a loan, as the lender's accounting receives it; `key` is this payment's own.
+    pub(super) fn pay(&self, loan: &str, key: &str, payment: &Value) -> Result<()> {
+        let path = format!("/accounting/loans/{loan}/payments");
+        self.send("POST", &path, &[("idempotency-key", key)], Some(payment)).map(drop)
     }
 
     /// Every effect that a provider had.
@@ -80,7 +81,11 @@ impl Sandbox {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply> {
-        let reply = self.http.send(method, &format!("{}{path}", self.url), &[], body)?;
+        self.send(method, path, &[], body)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Reply> {
+        let reply = self.http.send(method, &format!("{}{path}", self.url), headers, body)?;
         if !reply.is_success() {
             bail!("the sandbox, {method} {path}: {}", reply.described());
         }

@@ -17,7 +17,7 @@ pub(super) fn tell(scene: &Scene) -> Result<Told> {
     let today = scene.today()?;
     for (amount, collected) in PAYMENTS {
         let payment = json!({ "paid_on": today, "amount": amount, "collected": collected });
-        scene.run.sandbox.pay(&granted.loan, &payment)?;
+        scene.run.sandbox.pay(&granted.loan, &format!("{}:{amount}", granted.loan), &payment)?;
     }
     let body = json!({
         "verdict": {
