@@ -10,14 +10,13 @@ use crate::contract::{Agreement, Leak, StepInput};
 use crate::options;
 use crate::parking::now;
 
-/// The patch of the gate before the offer.
-pub(super) const BEFORE_OFFER: &str = "leak-gate-before-offer";
-/// The patch of the gate before money; one of its own, so that what was in flight without the first has the second.
-pub(super) const BEFORE_MONEY: &str = "leak-gate-before-money";
+/// The patch of the gate before the offer. The gate before money needs none: the step that reserves looks itself, and
+/// what it answers decides what comes next.
+const BEFORE_OFFER: &str = "leak-gate-before-offer";
 
 /// Holds a client who is flagged. For all others it is one look at an index within the workflow's task.
-pub(super) async fn hold_if_flagged(context: &Context, patch: &str) -> Result<(), Stop> {
-    if !context.patched(patch) {
+pub(super) async fn hold_if_flagged(context: &Context) -> Result<(), Stop> {
+    if !context.patched(BEFORE_OFFER) {
         return Ok(());
     }
     let application_id = context.state(|state| state.input.application_id);

@@ -122,7 +122,7 @@ impl LoanOrigination {
 /// The business, a step a line.
 async fn originate(context: &Context) -> Result<Outcome, Stop> {
     assess_client(context).await?;
-    leak::hold_if_flagged(context, leak::BEFORE_OFFER).await?;
+    leak::hold_if_flagged(context).await?;
     step(context, || Assessment::draft_offer).await?;
     receive(context, ActKind::Acknowledge, || Agreement::record_acknowledgement).await?;
     receive(context, ActKind::ChooseSchedule, || Agreement::record_schedule_choice).await?;
@@ -132,7 +132,6 @@ async fn originate(context: &Context) -> Result<Outcome, Stop> {
     receive(context, ActKind::Sign, || Agreement::verify_signature).await?;
     cool_off(context).await?;
     receive(context, ActKind::IdentifyForPayment, || Agreement::identify_client).await?;
-    leak::hold_if_flagged(context, leak::BEFORE_MONEY).await?;
     reserve(context).await?;
     transfer_money(context).await?;
     enter(context, Stage::Recording);
@@ -140,8 +139,8 @@ async fn originate(context: &Context) -> Result<Outcome, Stop> {
     Ok(Outcome::Granted)
 }
 
-/// Reserves and checks. A leak that becomes known only now leads back to its measures, with nothing called for: the
-/// client may then withdraw again.
+/// Reserves and checks. The step looks for a leak before it reserves anything, so it is the gate of whatever was in flight
+/// when the leak became known: the client is held with nothing reserved, and may withdraw.
 async fn reserve(context: &Context) -> Result<(), Stop> {
     loop {
         begin_disbursing(context)?;
