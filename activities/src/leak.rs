@@ -91,7 +91,7 @@ async fn clear(
             build: world.build,
             // A closed case stays closed: its flag outlived it.
             moves: Move::Stays,
-            event: Some("leak.client_cleared"),
+            event: Some("case.client_cleared"),
         };
         facts::record(connection, fact).await?;
     }

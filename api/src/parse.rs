@@ -136,6 +136,20 @@ impl Fields {
         self.read_date(pointer, &text)
     }
 
+    /// A day that has been, and not before the Rules took effect.
+    pub(crate) fn past_date(&mut self, pointer: &str) -> Option<NaiveDate> {
+        let day = self.date(pointer)?;
+        if day > crate::time::day(crate::time::now()) {
+            self.refuse(pointer, "date.in_the_future", "Дата не может быть в будущем");
+            return None;
+        }
+        if day < rules_in_force_from() {
+            self.refuse(pointer, "date.before_the_rules", "Правила действуют с 01.01.2020: дата не может быть раньше");
+            return None;
+        }
+        Some(day)
+    }
+
     /// An instant that must be there, not in the future and not before the Rules took effect.
     pub(crate) fn past_instant(&mut self, pointer: &str) -> Option<DateTime<Utc>> {
         let text = self.text(pointer)?;

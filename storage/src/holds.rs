@@ -62,19 +62,6 @@ pub async fn of_case(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<V
     .during("loan_holds.of_case")
 }
 
-/// Takes the lock of a loan until the end of the caller's transaction: of two cases that suspend and resume one loan at
-/// once, the second sees what the first has done.
-///
-/// # Errors
-/// [`StorageError::Driver`], also when the lock was not to be had in time.
-pub async fn lock_loan(connection: &mut PgConnection, loan_reference: &str) -> Result<(), StorageError> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('loan|' || $1::text, 0))", loan_reference)
-        .fetch_one(connection)
-        .await
-        .during("loan_holds.lock_loan")?;
-    Ok(())
-}
-
 /// How many other cases hold a loan.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! Advisory locks, so that several API processes send one act per application at a time (design invariant 4).
+//! Advisory locks: several API processes send one act per application at a time (design invariant 4), and of two cases one
+//! at a time suspends or resumes a loan. Never held longer than a transaction.
 
 use nesie_domain::ids::ApplicationId;
 use sqlx::PgConnection;
@@ -25,6 +26,19 @@ pub async fn application(connection: &mut PgConnection, id: ApplicationId) -> Re
         .fetch_one(connection)
         .await
         .during("locks.application")?;
+    Ok(())
+}
+
+/// Takes the lock of a loan until the end of the caller's transaction: of two cases that suspend and resume one loan at
+/// once, the second sees what the first has done.
+///
+/// # Errors
+/// [`StorageError::Driver`], also when the lock was not to be had in time.
+pub async fn loan(connection: &mut PgConnection, loan_reference: &str) -> Result<(), StorageError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('loan|' || $1::text, 0))", loan_reference)
+        .fetch_one(connection)
+        .await
+        .during("locks.loan")?;
     Ok(())
 }
 

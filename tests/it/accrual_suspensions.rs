@@ -3,24 +3,13 @@
 
 use std::time::Duration;
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{Days, TimeDelta};
 use nesie_domain::calendar::local_date;
 use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually, time};
-
-/// A loan that was granted today: its reference and its borrower.
-async fn granted(stack: &Stack) -> (String, String) {
-    let (site, iin) = (stack.site().await, stack.somebody());
-    let id = site.submit(&NewApplication::of(&iin)).await;
-    site.walk_to_money(&id, &iin, account("dedup")).await;
-    assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
-    let opened = stack.sandbox.ledger("accounting").await;
-    let loan = opened.iter().find(|entry| entry["application_id"] == id.as_str()).expect("the loan");
-    (loan["loan_reference"].as_str().expect("a reference").to_string(), iin)
-}
+use crate::harness::{Case, Granted, Stack, document, eventually, time};
 
 fn paper(kind: &str, number: &str, iin: &str, loans: &[&str]) -> Value {
     let received_at = now() - TimeDelta::minutes(5);
@@ -62,23 +51,11 @@ async fn propose(case: &Case, back_accrual: bool, resume_collection: bool) -> St
     answer["made"].as_str().expect("a request").to_string()
 }
 
-async fn decide(front: &Front, approval: &str, decision: &str) -> (StatusCode, Value) {
-    let path = format!("/v1/approvals/{approval}/decision");
-    front.act(Method::POST, &path, json!({"decision": decision, "reason": "проверено"})).await
-}
-
-/// What the books say of a loan at the end of a day.
-async fn balance(stack: &Stack, loan: &str, on: NaiveDate) -> Value {
-    let url = format!("{}/loans/{loan}/balance?on={on}", stack.setting("NESIE_ACCOUNTING_URL"));
-    let answer = stack.client.get(url).send().await.expect("the accounting answers");
-    answer.json().await.expect("a balance")
-}
-
 #[tokio::test]
 async fn five_acts_are_done_and_two_people_decide_what_follows_the_cancellation() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let (loan, iin) = granted(&stack).await;
+    let Granted { iin, loan } = stack.grant().await;
     let body = paper("representation_art200", "17-4/2026", &iin, &[&loan]);
     let case = Case::report(&compliance, "accrual-suspensions", body.clone()).await;
     // Three of the five are the system's own; the others are proved by staff.
@@ -97,7 +74,7 @@ async fn five_acts_are_done_and_two_people_decide_what_follows_the_cancellation(
     }
     let today = local_date(now());
     let later = today + Days::new(30);
-    let still = balance(&stack, &loan, later).await;
+    let still = stack.sandbox.balance(&loan, later).await;
     assert_eq!((&still["interest"], &still["accruing"]), (&json!(0), &json!(false)), "nothing accrues: {still}");
     let told = stack.sandbox.ledger("bureau").await;
     let suspended = told.iter().filter(|entry| entry["operation"] == "suspension").collect::<Vec<_>>();
@@ -127,17 +104,17 @@ async fn five_acts_are_done_and_two_people_decide_what_follows_the_cancellation(
     )
     .await;
     let both = stack.front("dana", "compliance approver").await;
-    let (status, answer) = decide(&both, &approval, "approve").await;
+    let (status, answer) = both.decide(&approval, "approve").await;
     assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
     let approver = stack.front("aliya", "approver").await;
-    let (status, answer) = decide(&approver, &approval, "reject").await;
+    let (status, answer) = approver.decide(&approval, "reject").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(case.view().await["stage"]["stage"], "awaiting_resumption", "rejected: nothing moves");
     let approval = propose(&case, false, true).await;
-    let (status, answer) = decide(&approver, &approval, "approve").await;
+    let (status, answer) = approver.decide(&approval, "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     case.at_stage("closed").await;
-    let goes_on = balance(&stack, &loan, later).await;
+    let goes_on = stack.sandbox.balance(&loan, later).await;
     assert_eq!(goes_on["accruing"], json!(true), "{goes_on}");
     let holds = case.get("holds").await;
     assert_eq!(holds["items"][0]["collection_resumed"], true, "{holds}");
@@ -163,7 +140,7 @@ async fn a_loan_is_held_until_the_last_of_its_documents_is_cancelled_and_back_ac
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
     let approver = stack.front("aliya", "approver").await;
-    let (loan, iin) = granted(&stack).await;
+    let Granted { iin, loan } = stack.grant().await;
     let first =
         Case::report(&compliance, "accrual-suspensions", paper("representation_art200", "1", &iin, &[&loan])).await;
     stand_still(&first).await;
@@ -178,18 +155,22 @@ async fn a_loan_is_held_until_the_last_of_its_documents_is_cancelled_and_back_ac
 
     cancel(&first).await;
     let approval = propose(&first, true, true).await;
-    decide(&approver, &approval, "approve").await;
+    approver.decide(&approval, "approve").await;
     first.at_stage("closed").await;
     let today = local_date(now());
-    assert_eq!(balance(&stack, &loan, today).await["accruing"], json!(false), "the second document still holds it");
+    assert_eq!(
+        stack.sandbox.balance(&loan, today).await["accruing"],
+        json!(false),
+        "the second document still holds it"
+    );
     let holds = first.get("holds").await;
     assert_eq!(holds["items"][0]["collection_resumed"], false, "{holds}");
 
     cancel(&second).await;
     let approval = propose(&second, true, false).await;
-    decide(&approver, &approval, "approve").await;
+    approver.decide(&approval, "approve").await;
     second.at_stage("closed").await;
-    let after = balance(&stack, &loan, today + Days::new(10)).await;
+    let after = stack.sandbox.balance(&loan, today + Days::new(10)).await;
     // 300 000 ₸ at 36 % for ten days: as if accrual had never stopped.
     assert_eq!((&after["interest"], &after["accruing"]), (&json!(295_890), &json!(true)), "{after}");
     let holds = second.get("holds").await;
@@ -201,7 +182,7 @@ async fn a_provider_that_fails_holds_up_neither_the_other_acts_nor_the_clock() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
     let operations = stack.front("marat", "operations").await;
-    let (loan, iin) = granted(&stack).await;
+    let Granted { iin, loan } = stack.grant().await;
     stack.sandbox.fault("accounting", "suspend", json!({"kind": "status_after", "code": 500}), None).await;
     let case =
         Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "3", &iin, &[&loan])).await;
@@ -227,7 +208,7 @@ async fn a_provider_that_fails_holds_up_neither_the_other_acts_nor_the_clock() {
 async fn a_document_of_an_unknown_or_foreign_loan_or_of_the_future_stores_nothing() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let (loan, iin) = granted(&stack).await;
+    let Granted { iin, loan } = stack.grant().await;
     let stranger = stack.somebody();
     for (body, code) in [
         (paper("victim_ruling_art71", "4", &iin, &["MC-unknown"]), "loan.unknown"),
@@ -252,7 +233,7 @@ async fn a_document_of_an_unknown_or_foreign_loan_or_of_the_future_stores_nothin
 async fn an_act_left_undone_is_warned_of_twice_then_breached_and_met_late() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let (loan, iin) = granted(&stack).await;
+    let Granted { iin, loan } = stack.grant().await;
     let case =
         Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "5", &iin, &[&loan])).await;
     case.with_duties("met", 3).await;
@@ -274,4 +255,37 @@ async fn an_act_left_undone_is_warned_of_twice_then_breached_and_met_late() {
             .await
             .expect("states");
     assert_eq!(states, [("met".to_string(), 3), ("met_late".to_string(), 2)]);
+}
+
+#[tokio::test]
+async fn a_loan_that_was_written_off_meanwhile_is_released_without_accrual() {
+    let stack = Stack::start().await;
+    let (compliance, approver) = (stack.front("dana", "compliance").await, stack.front("aliya", "approver").await);
+    let Granted { iin, loan } = stack.grant().await;
+    let case =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "6", &iin, &[&loan])).await;
+    stand_still(&case).await;
+    let verdict = json!({
+        "verdict": {
+            "court": "Алмалинский районный суд", "number": "1-6/2026", "issued_on": "2026-01-12",
+            "in_force_on": "2026-01-30", "received_at": now() - TimeDelta::minutes(1), "non_receipt_established": true
+        },
+        "iin": iin, "loan": loan, "confirmed_by_lawyer": "Юрист А. Б.", "documents": [document()]
+    });
+    let write_off = Case::report(&compliance, "write-offs", verdict).await;
+    write_off.with_duties("open", 4).await;
+    let (status, answer) = write_off.act("decision", json!({"reason": "приговор вступил в силу"})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    approver.decide(answer["made"].as_str().expect("a request"), "approve").await;
+    write_off.at_stage("written_off").await;
+
+    cancel(&case).await;
+    let approval = propose(&case, true, true).await;
+    approver.decide(&approval, "approve").await;
+    case.at_stage("closed").await;
+    stack.proves("R-146", &case.workflow(), "hold_released", json!({"written_off": true})).await;
+    let holds = case.get("holds").await;
+    assert_eq!(holds["items"][0]["collection_resumed"], false, "{holds}");
+    let resumed = stack.sandbox.ledger("accounting").await;
+    assert!(resumed.iter().all(|entry| entry["operation"] != "resume"), "{resumed:?}");
 }

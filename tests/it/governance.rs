@@ -20,11 +20,6 @@ async fn asked(operations: &Front, step: &Value, what: &str, body: Value) -> Str
     answer["id"].as_str().expect("an id").to_string()
 }
 
-async fn decide(front: &Front, approval: &str, decision: &str) -> (StatusCode, Value) {
-    let path = format!("/v1/approvals/{approval}/decision");
-    front.act(Method::POST, &path, json!({"decision": decision, "reason": "сверено с банком"})).await
-}
-
 /// How many entries of the audit somebody left with an action, allowed or denied.
 async fn audited(pool: &PgPool, subject: &str, action: &str, allowed: bool) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM audit WHERE actor LIKE $1 AND action = $2 AND allowed = $3")
@@ -69,9 +64,9 @@ async fn a_transfer_proved_by_two_people_is_granted_and_paid_once() {
 
     // The same subject with both roles is still one person.
     let both = stack.front("marat", "operations approver").await;
-    let (status, answer) = decide(&both, &approval, "approve").await;
+    let (status, answer) = both.decide(&approval, "approve").await;
     assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
-    let (status, answer) = decide(&stack.front("dana", "operations").await, &approval, "approve").await;
+    let (status, answer) = stack.front("dana", "operations").await.decide(&approval, "approve").await;
     assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("forbidden")));
     assert_eq!(parked(&operations, &id).await["id"], step["id"], "nothing has moved");
 
@@ -79,7 +74,7 @@ async fn a_transfer_proved_by_two_people_is_granted_and_paid_once() {
     let shown = approver.get(&format!("/v1/approvals/{approval}")).await;
     assert_eq!(shown["proof"]["description"], "Банк подтвердил исполнение");
     assert_eq!(shown["difference"]["after"]["provider_reference"], "BANK-77");
-    let (status, answer) = decide(&approver, &approval, "approve").await;
+    let (status, answer) = approver.decide(&approval, "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
 
@@ -101,7 +96,7 @@ async fn a_transfer_proved_by_two_people_is_granted_and_paid_once() {
     ] {
         assert_eq!(audited(&pool, subject, action, allowed).await, count, "{subject} {action} {allowed}");
     }
-    let (status, answer) = decide(&approver, &approval, "reject").await;
+    let (status, answer) = approver.decide(&approval, "reject").await;
     assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("approval_not_pending")));
 }
 
@@ -112,7 +107,7 @@ async fn a_rejected_request_leaves_the_step_parked() {
     let (id, step) = paid_in_silence(&stack, &site, &operations).await;
     let approval = asked(&operations, &step, "completion", bank_confirmed()).await;
     let approver = stack.front("aliya", "approver").await;
-    let (status, answer) = decide(&approver, &approval, "reject").await;
+    let (status, answer) = approver.decide(&approval, "reject").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let pool = stack.database().await;
     eventually("the relay has seen it", || async {
@@ -130,7 +125,7 @@ async fn a_rejected_request_leaves_the_step_parked() {
     let (status, answer) = crate::parking::decide(&operations, &step, "retry").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
-    let (status, answer) = decide(&approver, &late, "approve").await;
+    let (status, answer) = approver.decide(&late, "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     eventually("the late approval is moot", || async {
         let moot = audited_moot(&pool, &late).await;
@@ -167,7 +162,7 @@ async fn a_loan_proved_and_a_phone_corrected_by_two_people() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     let proof = json!({"description": "займ открыт в учете", "provider_reference": "L-1", "bureau_receipt": "R-1"});
     let approval = asked(&operations, &step, "completion", json!({"proof": proof, "reason": "видно в учете"})).await;
-    decide(&approver, &approval, "approve").await;
+    approver.decide(&approval, "approve").await;
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
 
     let step = eventually("the notice is parked", || async {
@@ -184,7 +179,7 @@ async fn a_loan_proved_and_a_phone_corrected_by_two_people() {
     assert_eq!(shown["difference"]["after"]["phone"], "+7 *** *** ** 21");
     assert!(!shown.to_string().contains("7654321"), "personal values are masked: {shown}");
     stack.sandbox.clear_faults().await;
-    decide(&approver, &approval, "approve").await;
+    approver.decide(&approval, "approve").await;
     eventually("the client is told under the corrected phone", || async {
         let notices = stack.sandbox.ledger("notifications").await;
         let told = notices.iter().any(|notice| notice["phone"] == "+77017654321");
@@ -242,7 +237,7 @@ async fn a_parked_step_of_a_case_is_retried_and_a_decided_request_reaches_the_ca
     .execute(&pool)
     .await
     .expect("asked");
-    let (status, answer) = decide(&stack.front("aliya", "approver").await, &approval.to_string(), "approve").await;
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval.to_string(), "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     eventually("the case was told", || async {
         let sql = "SELECT passed_on_at IS NOT NULL FROM approvals WHERE id = $1";

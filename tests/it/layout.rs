@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use nesie_domain::webhook::EventPattern;
 use serde_json::Value;
 
 /// What a crate must not depend on, at run time. A name that ends in `*` bans all that begin so.
@@ -86,8 +87,8 @@ fn every_crate_takes_the_workspace_lints() {
     }
 }
 
-#[test]
-fn every_source_file_says_what_it_is() {
+/// Every Rust source of the workspace, by its path within it.
+fn sources() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut folders: Vec<_> = metadata()["packages"]
         .as_array()
@@ -97,7 +98,7 @@ fn every_source_file_says_what_it_is() {
             std::path::Path::new(package["manifest_path"].as_str()?).parent().map(std::path::Path::to_path_buf)
         })
         .collect();
-    let mut seen = 0;
+    let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder can be read").flatten() {
             let path = entry.path();
@@ -105,14 +106,34 @@ fn every_source_file_says_what_it_is() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source can be read");
-                assert!(
-                    text.starts_with("//!"),
-                    "{} does not say what it is",
-                    path.strip_prefix(root).unwrap_or(&path).display()
-                );
+                sources.push((path.strip_prefix(root).unwrap_or(&path).display().to_string(), text));
+            }
+        }
+    }
+    sources
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    let sources = sources();
+    for (path, text) in &sources {
+        assert!(text.starts_with("//!"), "{path} does not say what it is");
+    }
+    assert!(sources.len() > 100, "only {} files were seen", sources.len());
+}
+
+#[test]
+fn every_event_is_of_a_family_that_an_endpoint_can_want() {
+    let mut seen = 0;
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("activities/src")) {
+        for line in text.lines().filter(|line| line.contains("event")) {
+            let named = line.split("Some(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            for event in named.filter(|event| event.contains('.')) {
+                let pattern = EventPattern::parse(event);
+                assert!(pattern.is_ok(), "{path}: nobody can want {event}");
                 seen += 1;
             }
         }
     }
-    assert!(seen > 100, "only {seen} files were seen");
+    assert!(seen > 10, "only {seen} events were seen");
 }

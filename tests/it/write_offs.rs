@@ -9,24 +9,8 @@ use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, NewApplication, Stack, StackOptions, account, document, eventually, time};
+use crate::harness::{Case, Front, Granted, Stack, StackOptions, document, eventually, time};
 use crate::parking::decide as decide_on_parked;
-
-/// A loan that was granted: the client's number, and our reference of it.
-struct Granted {
-    iin: String,
-    loan: String,
-}
-
-async fn grant(stack: &Stack) -> Granted {
-    let (site, iin) = (stack.site().await, stack.somebody());
-    let id = site.submit(&NewApplication::of(&iin)).await;
-    site.walk_to_money(&id, &iin, account("dedup")).await;
-    assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
-    let loans = stack.sandbox.ledger("accounting").await;
-    let loan = loans.iter().find(|loan| loan["application_id"] == id.as_str()).expect("the loan is in the books");
-    Granted { iin, loan: loan["loan_reference"].as_str().expect("a reference").to_string() }
-}
 
 fn verdict(granted: &Granted, number: &str, received_at: DateTime<Utc>) -> Value {
     json!({
@@ -51,15 +35,10 @@ async fn proposed(case: &Case) -> String {
     answer["made"].as_str().expect("the request for a second person").to_string()
 }
 
-async fn decide(front: &Front, approval: &str, decision: &str) -> (StatusCode, Value) {
-    let path = format!("/v1/approvals/{approval}/decision");
-    front.act(Method::POST, &path, json!({"decision": decision, "reason": "проверено юристом"})).await
-}
-
 /// Two people write the debt off.
 async fn write_off(stack: &Stack, case: &Case) {
     let approval = proposed(case).await;
-    let (status, answer) = decide(&stack.front("aliya", "approver").await, &approval, "approve").await;
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval, "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
@@ -99,7 +78,7 @@ async fn parked_of(operations: &Front, case: &Case, step: &str) -> Value {
 async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refunds() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = grant(&stack).await;
+    let granted = stack.grant().await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 700_000, false).await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 50_000, false).await;
@@ -133,13 +112,13 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
     let rejected = proposed(&case).await;
     case.refused("decision", json!({"reason": "ещё раз"}), "approval.waits").await;
     let approver = stack.front("aliya", "approver").await;
-    assert_eq!(decide(&approver, &rejected, "reject").await.0, StatusCode::OK);
+    assert_eq!(approver.decide(&rejected, "reject").await.0, StatusCode::OK);
     let approval = proposed(&case).await;
-    let (status, answer) = decide(&stack.front("dana", "compliance approver").await, &approval, "approve").await;
+    let (status, answer) = stack.front("dana", "compliance approver").await.decide(&approval, "approve").await;
     assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
     let shown = approver.get(&format!("/v1/approvals/{approval}")).await;
     assert_eq!(shown["difference"]["before"]["principal"], "277500.00", "{shown}");
-    assert_eq!(decide(&approver, &approval, "approve").await.0, StatusCode::OK);
+    assert_eq!(approver.decide(&approval, "approve").await.0, StatusCode::OK);
 
     let view = case.with_duties("met", 2).await;
     assert_eq!(view["duty_counts"]["open"], 2, "refunds wait for an account: {view}");
@@ -149,7 +128,7 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
     }
     let decided = case.duty("decide_write_off").await;
     assert_eq!(decided["evidence"]["principal"], "277500.00", "{decided}");
-    assert!(decided["ended_by"].as_str().is_none_or(|by| by.ends_with("|aliya")), "{decided}");
+    assert!(decided["ended_by"].as_str().is_some_and(|by| by.ends_with("|aliya")), "{decided}");
     let told = stack.sandbox.ledger("bureau").await;
     let correction = told.iter().find(|entry| entry["corrected_on"].is_string()).expect("a correction");
     assert_eq!((&correction["overdue_days"], &correction["principal"]), (&json!(0), &json!(0)), "{correction}");
@@ -193,7 +172,7 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
 async fn nothing_paid_is_nothing_to_refund_and_the_books_prove_it() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = grant(&stack).await;
+    let granted = stack.grant().await;
     let case = report(&compliance, &granted, "1-18/2026").await;
     write_off(&stack, &case).await;
     case.at_stage("written_off").await;
@@ -210,7 +189,7 @@ async fn a_refund_survives_a_killed_worker(profile: &str) {
     let compliance = stack.front("dana", "compliance").await;
     let mut held = Vec::new();
     for (number, point) in [("2-1", "before_effect"), ("2-2", "after_effect")] {
-        let granted = grant(&stack).await;
+        let granted = stack.grant().await;
         stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
         let case = report(&compliance, &granted, number).await;
         write_off(&stack, &case).await;
@@ -253,7 +232,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
         ("3-2", "dedup", json!({"kind": "timeout_before"})),
         ("3-3", "plain", json!({"kind": "processing", "milliseconds": 300})),
     ] {
-        let granted = grant(&stack).await;
+        let granted = stack.grant().await;
         stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
         let case = report(&compliance, &granted, number).await;
         write_off(&stack, &case).await;
@@ -265,7 +244,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
     }
 
     // A time-out before the effect at a provider that promises nothing: a person must find out.
-    let granted = grant(&stack).await;
+    let granted = stack.grant().await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
     let case = report(&compliance, &granted, "3-4").await;
     write_off(&stack, &case).await;
@@ -290,7 +269,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
 async fn a_rejected_refund_takes_another_account_under_another_reference() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = grant(&stack).await;
+    let granted = stack.grant().await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
     let case = report(&compliance, &granted, "4-1").await;
     write_off(&stack, &case).await;
@@ -315,7 +294,7 @@ async fn a_rejected_refund_takes_another_account_under_another_reference() {
 async fn the_clock_of_a_verdict_counts_fifteen_working_days_and_a_breach_stays_open() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = grant(&stack).await;
+    let granted = stack.grant().await;
     // A Friday before the 9th of March and Nauryz: the fifteenth working day is known to be the 2nd of April.
     let received: DateTime<Utc> = "2026-03-06T05:00:00Z".parse().expect("an instant");
     let late = Case::report(&compliance, "write-offs", verdict(&granted, "5-0", received)).await;

@@ -2,11 +2,11 @@
 //! Never a rule of one kind of case, and never an answer without a record.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::approval::{ApprovalKind, ApprovalRule};
+use nesie_domain::approval::{ApprovalKind, ApprovalRule, ApprovalState};
 use nesie_domain::case::CaseStage;
 use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::ApprovalId;
-use nesie_storage::approvals::{self, NewApproval};
+use nesie_storage::approvals::{self, Approval, NewApproval};
 use nesie_storage::cases::{CaseRow, CaseSubmission};
 use nesie_storage::facts::{self, Actor, Fact, Move};
 use nesie_storage::{PgConnection, Postgres, Transaction, audit, pool};
@@ -138,6 +138,18 @@ impl Acting<'_> {
         let (case_id, actor) = (self.submission.case_id, self.actor());
         let met = duties::meet(self.world, connection, case_id, kind, subject, actor, evidence, self.at).await?;
         Ok(met.is_some())
+    }
+
+    /// The request of the case that stands in the way of another of its kind: one that was approved, or that still waits.
+    /// One whose time is over is as good as expired, though nobody has recorded it yet.
+    pub(crate) async fn request_in_the_way(&self, kind: ApprovalKind) -> Result<Option<Approval>, Failure> {
+        let requests = approvals::of_case(&self.world.pool, self.submission.case_id, kind).await?;
+        let stands = |request: &Approval| match request.state {
+            ApprovalState::Approved => true,
+            ApprovalState::Pending => request.expires_at > self.at,
+            ApprovalState::Rejected | ApprovalState::Expired => false,
+        };
+        Ok(requests.into_iter().find(stands))
     }
 
     /// Asks for a second person in the actor's name, by the rule of today and the validity of the case's policy. The act

@@ -2,17 +2,16 @@
 //! the proposal of what follows it. Never a resumption: that takes a second person.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::approval::{ApprovalKind, ApprovalState};
+use nesie_domain::approval::ApprovalKind;
 use nesie_domain::case::CaseStage;
 use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::bodies::cases::{Resumption, Standstill, SuspensionAct, SuspensionReport};
 use nesie_storage::facts::{self, Actor, Fact, Move};
-use nesie_storage::{PgConnection, Postgres, Transaction, approvals, cases, duties as rows, holds, pool};
-use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseStep};
+use nesie_storage::{PgConnection, Postgres, Transaction, cases, duties as rows, holds, pool};
+use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer};
 use serde_json::json;
 
-use super::resume::apply_resumption;
 use crate::World;
 use crate::case::{Acting, CaseSubject, Deed, Proposal, answer, submissions};
 use crate::failure::Failure;
@@ -28,9 +27,9 @@ pub(crate) async fn record_suspension_acts(world: &World, input: CaseActs) -> Re
         };
         answers.push(answered);
     }
-    // Two people may have decided while an act was on its way: nothing else would look.
-    let stage = apply_resumption(world, CaseStep { case_id: input.case_id, at: input.at }).await?;
-    Ok(CaseActsDone { answers, stage })
+    // Read anew: the last of the five may have been met beside these acts.
+    let case = cases::get(&world.pool, input.case_id).await?.ok_or_else(|| Failure::park("case.missing"))?;
+    Ok(CaseActsDone { answers, stage: case.stage })
 }
 
 async fn decide(acting: &Acting<'_>, act: SuspensionAct) -> Result<CaseAnswer, Failure> {
@@ -86,9 +85,8 @@ async fn propose(
     if open > 0 {
         return acting.refuse("case.duties_open", Some(format!("duties_open:{open}"))).await;
     }
-    let asked = approvals::of_case(&world.pool, case_id, ApprovalKind::Resumption).await?;
-    if asked.iter().any(|approval| matches!(approval.state, ApprovalState::Pending | ApprovalState::Approved)) {
-        return acting.refuse("approval.waits", None).await;
+    if let Some(request) = acting.request_in_the_way(ApprovalKind::Resumption).await? {
+        return acting.refuse("approval.waits", Some(format!("approval:{}", request.id))).await;
     }
     let held = holds::of_case(&world.pool, case_id).await?;
     let held: Vec<_> =

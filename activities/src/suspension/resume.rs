@@ -1,5 +1,5 @@
 //! What two people decided after the cancellation, done once: accrual, reporting and collection go on, or not.
-//! Never while another document holds the loan (A12), and never more interest than the suspended days would have brought (A10).
+//! Never while another document holds the loan (A12) or after it is written off, and never more interest than the suspended days would have brought (A10).
 
 use chrono::NaiveDate;
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
@@ -12,7 +12,7 @@ use nesie_storage::bodies::cases::{Resumption, SuspensionReport};
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
 use nesie_storage::loans::KnownLoan;
-use nesie_storage::{pool, recorded};
+use nesie_storage::{locks, pool, recorded, refunds};
 use nesie_workflows::contract::CaseStep;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -69,29 +69,32 @@ impl Applying<'_> {
         }
         // Held over the calls: another document that comes now waits, and then suspends anew.
         let mut lock = pool::begin(&world.pool).await?;
-        holds::lock_loan(&mut lock, reference).await?;
+        locks::loan(&mut lock, reference).await?;
         let held_by_others = holds::others(&mut lock, case_id, reference).await?;
+        // What is written off has no accrual to go on, and no debt to be collected (para 13 ¶4).
+        let written_off = refunds::is_written_off(&world.pool, reference).await?;
+        let resumes = held_by_others == 0 && !written_off;
         let mut kept = Vec::new();
-        let details = if held_by_others > 0 {
-            json!({ "loan": reference, "held_by_others": held_by_others })
-        } else {
+        let details = if resumes {
             self.resume(hold, loan, &mut kept).await?
+        } else {
+            json!({ "loan": reference, "held_by_others": held_by_others, "written_off": written_off })
         };
         let fact = CaseFact {
             case_id,
             key: &key,
-            kind: if held_by_others > 0 { "hold_released" } else { "accrual_resumed" },
+            kind: if resumes { "accrual_resumed" } else { "hold_released" },
             details,
             at: self.input.at,
             actor: self.actor(),
             stage: None,
-            event: Some("loan.hold_released"),
+            event: Some("case.hold_released"),
         };
         if let Some(mut transaction) = world.begin_case(fact).await? {
             for received in &kept {
                 received.keep(world, &mut transaction).await?;
             }
-            let collection = self.decided.resume_collection && held_by_others == 0;
+            let collection = self.decided.resume_collection && resumes;
             holds::release(&mut transaction, case_id, reference, collection, self.input.at).await?;
             pool::commit(transaction).await?;
         }

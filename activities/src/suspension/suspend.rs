@@ -6,7 +6,7 @@ use nesie_domain::duty::DutyKind;
 use nesie_storage::bodies::cases::SuspensionReport;
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
-use nesie_storage::{pool, recorded};
+use nesie_storage::{locks, pool, recorded};
 use nesie_workflows::contract::CaseStep;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn suspend_one(
     }
     // Held over the call: a resumption by another case waits until this one has said what it did.
     let mut lock = pool::begin(&world.pool).await?;
-    holds::lock_loan(&mut lock, loan).await?;
+    locks::loan(&mut lock, loan).await?;
     let document_reference = input.case_id.to_string();
     let suspension = Suspension {
         effective_from: hold.effective_from,
@@ -88,7 +88,7 @@ async fn suspend_one(
         at: input.at,
         actor: Actor::System,
         stage: None,
-        event: Some("loan.accrual_suspended"),
+        event: Some("case.accrual_suspended"),
     };
     if let Some(mut transaction) = world.begin_case(fact).await? {
         received.keep(world, &mut transaction).await?;

@@ -12,7 +12,7 @@ use nesie_storage::bodies::write_offs::{Verdict, VerdictReport, WriteOffAct};
 use nesie_storage::bodies::{Destination, PaymentProfile};
 use nesie_storage::money::PaymentState;
 use nesie_storage::refunds::{self, RefundAccount, account_place};
-use nesie_storage::{approvals, cases, duties as rows, pool, recorded};
+use nesie_storage::{cases, duties as rows, pool, recorded};
 use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseStep, WriteOffProposal};
 use serde_json::json;
 
@@ -80,14 +80,9 @@ impl Deciding<'_> {
         if refunds::is_written_off(&world.pool, &self.subject.details.loan).await? {
             return self.acting.refuse("loan.written_off", None).await;
         }
-        let requests = approvals::of_case(&world.pool, case_id, ApprovalKind::WriteOff).await?;
-        if requests.iter().any(|request| request.state == ApprovalState::Approved) {
-            return self.acting.refuse("write_off.decided", None).await;
-        }
-        // One whose time is over is as good as expired, though nobody has recorded it yet.
-        let waiting = requests.iter().find(|one| one.state == ApprovalState::Pending && one.expires_at > at);
-        if let Some(waiting) = waiting {
-            return self.acting.refuse("approval.waits", Some(format!("approval:{}", waiting.id))).await;
+        if let Some(request) = self.acting.request_in_the_way(ApprovalKind::WriteOff).await? {
+            let code = if request.state == ApprovalState::Approved { "write_off.decided" } else { "approval.waits" };
+            return self.acting.refuse(code, Some(format!("approval:{}", request.id))).await;
         }
         let loan = &self.subject.details.loan;
         let call = Call::new(case_id, STEP, ("accounting", "balance"), self.acting.submission.id, at);

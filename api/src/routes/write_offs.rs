@@ -4,14 +4,13 @@ mod acts;
 mod report;
 
 use axum::extract::DefaultBodyLimit;
-use chrono::NaiveDate;
 use nesie_domain::case::CaseKind;
 use nesie_storage::bodies::write_offs::Verdict;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::parse::{Fields, rules_in_force_from};
+use crate::parse::Fields;
 use crate::routes::cases::reading_routes;
 
 /// Documents in base64.
@@ -36,28 +35,14 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 fn read_verdict(fields: &mut Fields, at: &str) -> Option<Verdict> {
     let court = fields.label(&format!("{at}/court"));
     let number = fields.label(&format!("{at}/number"));
-    let issued_on = read_day(fields, &format!("{at}/issued_on"));
+    let issued_on = fields.past_date(&format!("{at}/issued_on"));
     let in_force = format!("{at}/in_force_on");
-    let in_force_on = read_day(fields, &in_force);
+    let in_force_on = fields.past_date(&in_force);
     if issued_on.zip(in_force_on).is_some_and(|(issued_on, in_force_on)| in_force_on < issued_on) {
         fields.refuse(&in_force, "verdict.in_force_before_issue", "Акт не вступает в силу раньше, чем вынесен");
         return None;
     }
     Some(Verdict { court: court?, number: number?, issued_on: issued_on?, in_force_on: in_force_on? })
-}
-
-/// A day that has been, and not before the Rules took effect.
-fn read_day(fields: &mut Fields, pointer: &str) -> Option<NaiveDate> {
-    let day = fields.date(pointer)?;
-    if day > crate::time::day(crate::time::now()) {
-        fields.refuse(pointer, "date.in_the_future", "Дата не может быть в будущем");
-        return None;
-    }
-    if day < rules_in_force_from() {
-        fields.refuse(pointer, "date.before_the_rules", "Правила действуют с 01.01.2020: дата не может быть раньше");
-        return None;
-    }
-    Some(day)
 }
 
 /// Reads a finding that the law's consequence hangs on: it must be there, and it must be `true`.

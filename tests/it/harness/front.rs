@@ -144,6 +144,12 @@ impl Front {
         .await
     }
 
+    /// Decides as the second person: `approve` or `reject`.
+    pub(crate) async fn decide(&self, approval: &str, decision: &str) -> (StatusCode, Value) {
+        let path = format!("/v1/approvals/{approval}/decision");
+        self.act(Method::POST, &path, json!({"decision": decision, "reason": "сверено с документами"})).await
+    }
+
     async fn accepted(&self, method: Method, path: &str, body: Value) {
         let (status, answer) = self.act(method, path, body).await;
         assert_eq!(status, StatusCode::OK, "{path}: {answer}");

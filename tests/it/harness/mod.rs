@@ -14,7 +14,7 @@ pub(crate) use case::{Case, document};
 pub(crate) use front::{Front, NewApplication, account, iin, notice};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use servers::OwnServers;
-pub(crate) use stack::{Stack, StackOptions};
+pub(crate) use stack::{Granted, Stack, StackOptions};
 
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::process::{Process, free_port, variable};
 use super::servers::OwnServers;
-use super::{Front, Sandbox, iin};
+use super::{Front, NewApplication, Sandbox, account, iin};
 
 /// What differs from the ordinary stack.
 #[derive(Default)]
@@ -24,6 +24,12 @@ pub(crate) struct StackOptions {
     pub(crate) worker: Vec<(&'static str, &'static str)>,
     /// Whether the story begins without an open channel.
     pub(crate) no_channel: bool,
+}
+
+/// A loan that was granted: the client's number, and our reference of it.
+pub(crate) struct Granted {
+    pub(crate) iin: String,
+    pub(crate) loan: String,
 }
 
 /// A running stack.
@@ -158,6 +164,17 @@ impl Stack {
         let path = format!("/v1/channel-notices/{}", answer["id"].as_str().expect("an id"));
         let (status, answer) = compliance.act(Method::POST, &format!("{path}/activation"), json!({})).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
+    /// A loan that is granted by bank transfer, for stories about what comes after it.
+    pub(crate) async fn grant(&self) -> Granted {
+        let (site, iin) = (self.site().await, self.somebody());
+        let id = site.submit(&NewApplication::of(&iin)).await;
+        site.walk_to_money(&id, &iin, account("dedup")).await;
+        assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
+        let loans = self.sandbox.ledger("accounting").await;
+        let loan = loans.iter().find(|loan| loan["application_id"] == id.as_str()).expect("the loan is in the books");
+        Granted { iin, loan: loan["loan_reference"].as_str().expect("a reference").to_string() }
     }
 
     /// A front end of the lender, with the given roles.

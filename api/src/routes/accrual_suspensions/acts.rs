@@ -30,7 +30,7 @@ act_route! {
     /// Записать отмену документа уполномоченным лицом или органом
     cancel: post "/v1/accrual-suspensions/{id}/cancellation" by ComplianceOnly, KIND, "cancel_suspension", |fields, _| {
         let number = fields.label("/number");
-        let issued_on = fields.date("/issued_on");
+        let issued_on = fields.past_date("/issued_on");
         let issuing_body = fields.label("/issuing_body");
         let received_at = fields.past_instant("/received_at");
         if let (Some(issued_on), Some(received_at)) = (issued_on, received_at)

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::{Allowed, ComplianceOnly};
 use crate::cases::{self, CaseReported, Document, Opened, Report};
 use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields, rules_in_force_from};
+use crate::parse::{Body, Fields};
 use crate::problem::{Problem, internal};
 use crate::routes::cases::loans;
 
@@ -89,19 +89,14 @@ fn read(body: &[u8]) -> Result<(SuspensionReport, Vec<Document>), Problem> {
         kind
     });
     let number = fields.label("/document/number");
-    let issued_on = fields.date("/document/issued_on");
+    let issued_on = fields.past_date("/document/issued_on");
     let issuing_body = fields.label("/document/issuing_body");
     let officer = fields.label("/document/officer");
     let criminal_case = fields.label("/document/criminal_case");
     let received_at = fields.past_instant("/received_at");
-    if let Some(issued_on) = issued_on {
-        if issued_on < rules_in_force_from() {
-            fields.refuse("/document/issued_on", "date.before_the_rules", "Дата раньше вступления Правил в силу");
-        }
-        if received_at.is_some_and(|received_at| issued_on > crate::time::day(received_at)) {
-            let message = "Документ не может быть выдан позже получения";
-            fields.refuse("/document/issued_on", "document.issued_after_receipt", message);
-        }
+    if issued_on.zip(received_at).is_some_and(|(issued_on, received_at)| issued_on > crate::time::day(received_at)) {
+        let message = "Документ не может быть выдан позже получения";
+        fields.refuse("/document/issued_on", "document.issued_after_receipt", message);
     }
     let iin = fields.parsed("/iin", Iin::parse);
     let loans = read_loans(&mut fields);
