@@ -108,6 +108,17 @@ impl<T> During<T> for Result<T, serde_json::Error> {
 /// # Errors
 /// [`StorageError::RowsAffected`] when it is another number.
 pub fn ensure_rows(operation: &'static str, result: &PgQueryResult, expected: u64) -> Result<(), StorageError> {
-    let actual = result.rows_affected();
+    ensure(operation, result.rows_affected(), expected)
+}
+
+/// Asserts how many rows a part of a statement touched, as the statement itself counted them.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] when it is another number.
+pub fn ensure_count(operation: &'static str, counted: i64, expected: u64) -> Result<(), StorageError> {
+    ensure(operation, counted.unsigned_abs(), expected)
+}
+
+fn ensure(operation: &'static str, actual: u64, expected: u64) -> Result<(), StorageError> {
     if actual == expected { Ok(()) } else { Err(StorageError::RowsAffected { operation, expected, actual }) }
 }

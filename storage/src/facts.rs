@@ -9,7 +9,7 @@ use nesie_domain::ids::Owner;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::error::{During, StorageError, ensure_rows};
+use crate::error::{During, StorageError, ensure_count};
 
 /// Who brought a fact about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,40 +84,36 @@ pub enum Recorded {
 /// [`StorageError::Conflict`] when the key was used with other content or the application has another outcome;
 /// [`StorageError::RowsAffected`] when there is no such application or case, or it is closed and to be moved; [`StorageError::Driver`].
 pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Recorded, StorageError> {
-    if insert(connection, &fact).await? == 0 {
-        return compare(connection, &fact).await;
-    }
-    write_audit(connection, &fact).await?;
-    if let Some(event) = fact.event {
-        let written = sqlx::query!(
-            "INSERT INTO outbox (application_id, case_id, fact_key, event, payload, occurred_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            fact.owner.application(),
-            fact.owner.case(),
-            fact.fact_key,
-            event,
-            fact.details,
-            fact.at,
-        )
-        .execute(&mut *connection)
-        .await
-        .during("facts.outbox")?;
-        ensure_rows("facts.outbox", &written, 1)?;
-    }
-    match fact.moves {
-        Move::Stays => {}
-        Move::Application { stage, outcome } => move_application(connection, &fact, stage, outcome).await?,
-        Move::Case { stage } => move_case(connection, &fact, stage).await?,
-    }
-    Ok(Recorded::New)
-}
-
-async fn insert(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<u64, StorageError> {
+    let (stage, outcome, closes_case) = fact.moves.columns()?;
+    let none: &[String] = &[];
+    let (actor, roles, reason) = match &fact.actor {
+        Actor::System => ("system", none, ""),
+        Actor::Person { subject, roles, reason } => (subject.as_str(), roles.as_slice(), reason.as_str()),
+    };
+    // One statement, since every step ends with it. What is closed never changes again: the guard stands in it.
     let written = sqlx::query!(
-        "INSERT INTO timeline (application_id, case_id, fact_key, kind, details, occurred_at, ruleset, build)
-         SELECT $1, $2, $3, $4, $5, $6, ruleset, $7
-         FROM (SELECT ruleset FROM applications WHERE id = $1 UNION ALL SELECT ruleset FROM cases WHERE id = $2) AS owner
-         ON CONFLICT DO NOTHING",
+        r#"WITH owner AS (
+               SELECT ruleset FROM applications WHERE id = $1 UNION ALL SELECT ruleset FROM cases WHERE id = $2
+           ), fact AS (
+               INSERT INTO timeline (application_id, case_id, fact_key, kind, details, occurred_at, ruleset, build)
+               SELECT $1, $2, $3, $4, $5, $6, ruleset, $7 FROM owner ON CONFLICT DO NOTHING RETURNING sequence
+           ), audited AS (
+               INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, fact_key, details)
+               SELECT $6, $8, $9, $4, $10, true, $11, $3, $5 FROM fact RETURNING sequence
+           ), told AS (
+               INSERT INTO outbox (application_id, case_id, fact_key, event, payload, occurred_at)
+               SELECT $1, $2, $3, $12::text, $5, $6 FROM fact WHERE $12::text IS NOT NULL RETURNING sequence
+           ), application AS (
+               UPDATE applications SET stage = $13::jsonb, stage_at = $6, outcome = $14::jsonb,
+                   closed_at = CASE WHEN $14::jsonb IS NOT NULL THEN $6 END
+               FROM fact WHERE id = $1 AND outcome IS NULL AND $13::jsonb IS NOT NULL RETURNING id
+           ), moved_case AS (
+               UPDATE cases SET stage = $13::jsonb, stage_at = $6, closed_at = CASE WHEN $15::boolean THEN $6 END
+               FROM fact WHERE id = $2 AND closed_at IS NULL AND $13::jsonb IS NOT NULL RETURNING id
+           )
+           SELECT (SELECT count(*) FROM fact) AS "facts!", (SELECT count(*) FROM audited) AS "audited!",
+               (SELECT count(*) FROM told) AS "told!",
+               (SELECT count(*) FROM application) + (SELECT count(*) FROM moved_case) AS "moved!""#,
         fact.owner.application(),
         fact.owner.case(),
         fact.fact_key,
@@ -125,85 +121,46 @@ async fn insert(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<u64, S
         fact.details,
         fact.at,
         fact.build,
-    )
-    .execute(connection)
-    .await
-    .during("facts.timeline")?;
-    Ok(written.rows_affected())
-}
-
-async fn write_audit(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<(), StorageError> {
-    let none: &[String] = &[];
-    let (actor, roles, reason) = match &fact.actor {
-        Actor::System => ("system", none, ""),
-        Actor::Person { subject, roles, reason } => (subject.as_str(), roles.as_slice(), reason.as_str()),
-    };
-    let written = sqlx::query!(
-        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, fact_key, details)
-         VALUES ($1, $2, $3, $4, $5, true, $6, $7, $8)",
-        fact.at,
         actor,
         roles,
-        fact.kind,
         crate::audit::object_of(fact.owner),
         reason,
-        fact.fact_key,
-        fact.details,
-    )
-    .execute(&mut *connection)
-    .await
-    .during("facts.audit")?;
-    ensure_rows("facts.audit", &written, 1)
-}
-
-/// A closed application never changes again: the guard stands in the statement.
-async fn move_application(
-    connection: &mut PgConnection,
-    fact: &Fact<'_>,
-    stage: &Stage,
-    outcome: Option<&Outcome>,
-) -> Result<(), StorageError> {
-    let stage = serde_json::to_value(stage).during("facts.stage")?;
-    let outcome = outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
-    let updated = sqlx::query!(
-        "UPDATE applications
-         SET stage = $2, stage_at = $4::timestamptz, outcome = $3, closed_at = CASE WHEN $3::jsonb IS NULL THEN NULL ELSE $4::timestamptz END
-         WHERE id = $1 AND outcome IS NULL",
-        fact.owner.as_uuid(),
+        fact.event,
         stage,
         outcome,
-        fact.at,
+        closes_case,
     )
-    .execute(&mut *connection)
+    .fetch_one(&mut *connection)
     .await
-    .during("facts.stage")?;
-    ensure_rows("facts.stage", &updated, 1)
+    .during("facts.record")?;
+    if written.facts == 0 {
+        return compare(connection, &fact, outcome).await;
+    }
+    ensure_count("facts.audit", written.audited, 1)?;
+    ensure_count("facts.outbox", written.told, fact.event.map_or(0, |_| 1))?;
+    ensure_count("facts.stage", written.moved, stage.map_or(0, |_| 1))?;
+    Ok(Recorded::New)
 }
 
-/// Nor does a closed case.
-async fn move_case(connection: &mut PgConnection, fact: &Fact<'_>, stage: &CaseStage) -> Result<(), StorageError> {
-    let closed = stage.is_closed();
-    let stage = serde_json::to_value(stage).during("facts.stage")?;
-    let updated = sqlx::query!(
-        "UPDATE cases SET stage = $2, stage_at = $3::timestamptz, closed_at = CASE WHEN $4 THEN $3::timestamptz END
-         WHERE id = $1 AND closed_at IS NULL",
-        fact.owner.as_uuid(),
-        stage,
-        fact.at,
-        closed,
-    )
-    .execute(&mut *connection)
-    .await
-    .during("facts.case_stage")?;
-    ensure_rows("facts.case_stage", &updated, 1)
+impl Move<'_> {
+    /// Stage, outcome, and whether the case is closed with it.
+    fn columns(self) -> Result<(Option<Value>, Option<Value>, bool), StorageError> {
+        Ok(match self {
+            Self::Stays => (None, None, false),
+            Self::Application { stage, outcome } => {
+                let outcome = outcome.map(serde_json::to_value).transpose().during("facts.outcome")?;
+                (Some(serde_json::to_value(stage).during("facts.stage")?), outcome, false)
+            }
+            Self::Case { stage } => (Some(serde_json::to_value(stage).during("facts.stage")?), None, stage.is_closed()),
+        })
+    }
 }
 
-async fn compare(connection: &mut PgConnection, fact: &Fact<'_>) -> Result<Recorded, StorageError> {
-    let outcome = match fact.moves {
-        Move::Application { outcome: Some(outcome), .. } => Some(serde_json::to_value(outcome)),
-        _ => None,
-    };
-    let outcome = outcome.transpose().during("facts.outcome")?;
+async fn compare(
+    connection: &mut PgConnection,
+    fact: &Fact<'_>,
+    outcome: Option<Value>,
+) -> Result<Recorded, StorageError> {
     let same = sqlx::query_scalar!(
         r#"SELECT (t.kind = $3 AND t.details = $4 AND ($5::jsonb IS NULL OR a.outcome = $5)) IS TRUE AS "same!"
            FROM timeline t LEFT JOIN applications a ON a.id = t.application_id

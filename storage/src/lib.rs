@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod applications;
 pub mod approvals;
 pub mod audit;
+pub mod backlog;
 pub mod bodies;
 pub mod calendar;
 pub mod cases;

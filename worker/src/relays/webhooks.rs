@@ -18,10 +18,10 @@ use nesie_platform::outward::OutwardClient;
 use nesie_platform::protection::Protection;
 use nesie_storage::webhooks::{deliveries, queue, replays};
 use nesie_storage::{PgPool, pool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use super::BATCH;
+use super::{BATCH, Relay};
 
 /// Attempts to one endpoint at once, in this process.
 const PLACES: usize = 4;
@@ -56,26 +56,16 @@ pub(super) async fn replay(pool: &PgPool) -> anyhow::Result<usize> {
 }
 
 /// Sends what is due until told to stop, then lets the attempts under way end.
-pub(super) async fn send(sender: Arc<Sender>, pause: Duration, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn send(sender: Arc<Sender>, mut relay: Relay) {
     let mut places: HashMap<WebhookEndpointId, Arc<Semaphore>> = HashMap::new();
     let mut attempts = JoinSet::new();
-    loop {
-        let pause = match begin(&sender, &mut places, &mut attempts).await {
-            Ok(()) => pause,
-            Err(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "webhooks can not be claimed; they stay for the next round"
-                );
-                Duration::from_secs(1)
-            }
-        };
+    while relay.has_work().await {
+        if let Err(error) = begin(&sender, &mut places, &mut attempts).await {
+            tracing::error!(error = format!("{error:#}"), "webhooks can not be claimed; they stay for the next round");
+            relay.rest().await;
+        }
         while let Some(ended) = attempts.try_join_next() {
             tell(ended);
-        }
-        tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => break,
-            () = tokio::time::sleep(pause) => {}
         }
     }
     while let Some(ended) = attempts.join_next().await {
