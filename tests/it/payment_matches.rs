@@ -134,8 +134,8 @@ async fn a_match_that_compliance_confirms_refuses_and_nobody_is_paid() {
     assert_eq!(site.application(&id).await["payment"]["state"], "released");
     let (status, answer) = decide(&compliance, &found, "false_positive").await;
     assert_eq!(status, StatusCode::CONFLICT, "decided before: {answer}");
-    let neutral = json!({"outcome": {"ground": "not_granted"}});
-    stack.proves("R-100", &format!("application/{id}"), "application_closed", neutral).await;
+    let object = format!("application/{id}");
+    stack.proves("R-100", &object, "application_closed", json!({"outcome": {"ground": "not_granted"}})).await;
 }
 
 #[tokio::test]
