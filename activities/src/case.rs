@@ -6,19 +6,22 @@ mod acting;
 use chrono::{DateTime, Utc};
 use nesie_domain::case::{CaseOutcome, CaseStage};
 use nesie_domain::ids::{CaseId, Owner, SubmissionId};
+use nesie_domain::iin::Iin;
 use nesie_storage::bodies::submission_place;
-use nesie_storage::cases::{self, CaseRow, CaseSubmission, details_place};
+use nesie_storage::cases::{self, CasePerson, CaseRow, CaseSubmission, details_place};
 use nesie_storage::facts::Actor;
 use nesie_storage::{PgConnection, duties, pool};
 use nesie_workflows::contract::{CaseAnswer, CaseEnd};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use uuid::Uuid;
 
 pub(crate) use acting::{Acting, Deed, Proposal};
 
 use crate::World;
 use crate::failure::Failure;
-use crate::record::CaseFact;
+use crate::record::{CaseFact, derived_id, hex};
 use crate::subject::{Submitted, open};
 
 /// A case with its details opened.
@@ -65,6 +68,20 @@ pub(crate) async fn submitted<T: DeserializeOwned>(
             Ok(Submitted { body, submitted_by: row.submitted_by })
         }
     }
+}
+
+/// A person whom a case names, sealed for his place: the same person has the same row whenever the case names him.
+pub(crate) fn person<T: Serialize>(
+    world: &World,
+    case_id: CaseId,
+    (thing, place): (&str, fn(Uuid) -> String),
+    iin: &Iin,
+    person: &T,
+) -> Result<CasePerson, Failure> {
+    let iin_index = world.protection.index("iin", iin.as_str()).to_vec();
+    let id = derived_id(case_id, &format!("{thing}|{}", hex(&iin_index)));
+    let plain = serde_json::to_vec(person).map_err(|_| Failure::park("client.unwritable"))?;
+    Ok(CasePerson { id, case_id, iin_index, person_sealed: world.protection.seal(&place(id), &plain) })
 }
 
 /// Who submitted it, with his roles and the reason that he gave.

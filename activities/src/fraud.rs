@@ -20,10 +20,10 @@ pub(crate) use acts::record_fraud_acts;
 pub(crate) use inform::inform_clients;
 
 use crate::World;
-use crate::case::CaseSubject;
+use crate::case::{CaseSubject, person};
 use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
-use crate::record::{CaseFact, derived_id};
+use crate::record::CaseFact;
 
 /// Clients taken up in one transaction.
 const CHUNK: usize = 100;
@@ -83,14 +83,8 @@ async fn establish(
 ) -> Result<u32, Failure> {
     let mut added = 0;
     for client in clients {
-        let iin_index = world.protection.index("iin", client.iin.as_str()).to_vec();
-        let id = derived_id(by.case.id, &format!("client|{}", crate::record::hex(&iin_index)));
-        let person = serde_json::to_vec(client).map_err(|_| Failure::park("client.unwritable"))?;
         let row = CaseClient {
-            id,
-            case_id: by.case.id,
-            iin_index,
-            person_sealed: world.protection.seal(&client_place(id), &person),
+            person: person(world, by.case.id, ("client", client_place), &client.iin, client)?,
             loans: client.loans.clone(),
             established_at: client.established_at.unwrap_or(by.otherwise),
             added_at: by.at,
@@ -101,7 +95,7 @@ async fn establish(
         let opening = Opening {
             case_id: by.case.id,
             kind: DutyKind::InformClient,
-            subject: &id.to_string(),
+            subject: &row.person.id.to_string(),
             anchor_at: row.established_at,
             at: by.at,
         };

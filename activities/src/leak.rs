@@ -19,9 +19,9 @@ pub(crate) use acts::record_leak_acts;
 pub(crate) use gate::{check_leak_flag, verify_after_leak};
 
 use crate::World;
-use crate::case::CaseSubject;
+use crate::case::{CaseSubject, person};
 use crate::failure::Failure;
-use crate::record::{CaseFact, derived_id, hex};
+use crate::record::CaseFact;
 
 /// Clients flagged in one transaction.
 const CHUNK: usize = 200;
@@ -62,11 +62,8 @@ async fn flag(
 ) -> Result<u32, Failure> {
     let mut added = 0;
     for client in clients {
-        let iin_index = world.protection.index("iin", client.iin.as_str()).to_vec();
-        let id = derived_id(case_id, &format!("flag|{}", hex(&iin_index)));
-        let person = serde_json::to_vec(client).map_err(|_| Failure::park("client.unwritable"))?;
-        let person_sealed = world.protection.seal(&flag_place(id), &person);
-        let new = NewFlag { id, case_id, iin_index, person_sealed, learned_at, flagged_at: at };
+        let person = person(world, case_id, ("flag", flag_place), &client.iin, client)?;
+        let new = NewFlag { person, learned_at, flagged_at: at };
         added += u32::from(leaks::flag(connection, &new).await?);
     }
     Ok(added)

@@ -20,6 +20,7 @@ mod loan;
 mod offer;
 mod parking;
 mod payment;
+mod payment_match;
 pub mod providers;
 mod publication;
 mod record;

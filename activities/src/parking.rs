@@ -7,13 +7,16 @@ use nesie_storage::facts::{Actor, Fact, Move};
 use nesie_storage::parked::{self, NewParkedStep};
 use nesie_storage::pool;
 use nesie_storage::screening::Decision;
-use nesie_workflows::contract::{ParkInput, ResolveInput};
+use nesie_workflows::contract::{MATCH_BEFORE_PAYMENT, ParkInput, ResolveInput};
 use serde_json::json;
 
 use crate::World;
 use crate::case::submitted;
 use crate::failure::Failure;
-use crate::remedy;
+use crate::{payment_match, remedy};
+
+/// Why a step goes on that a likely match had parked, in words that everybody may read.
+const CHECK_IS_OVER: &str = "Проверка завершена.";
 
 /// Makes the failed step visible.
 pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Failure> {
@@ -54,12 +57,21 @@ pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Fai
     Ok(())
 }
 
-/// Stores what was decided.
+/// Stores what was decided. Where compliance decided on the match that parked the step, the step's own decision follows
+/// from that and is the system's: whoever may not learn of a list sees a retry and no word of why.
 pub(crate) async fn resolve_parked_step(world: &World, input: ResolveInput) -> Result<(), Failure> {
     if input.decision.needs_two_people() {
         return remedy::resolve(world, &input).await;
     }
     let submitted = submitted::<DecisionBody>(world, input.owner, input.submission_id).await?;
+    let on_match = submitted.body.match_id;
+    let (actor, decided_by, reason) = match on_match {
+        None => {
+            let reason = submitted.body.reason.as_str();
+            (submitted.actor_because(reason.to_owned()), submitted.submitted_by.as_str(), reason)
+        }
+        Some(_) => (Actor::System, "system", CHECK_IS_OVER),
+    };
     let decision = input.decision.as_str();
     let fact = Fact {
         owner: input.owner,
@@ -67,15 +79,17 @@ pub(crate) async fn resolve_parked_step(world: &World, input: ResolveInput) -> R
         kind: "parked_step_decided",
         details: json!({ "parked_step_id": input.parked_step_id, "decision": decision }),
         at: input.at,
-        actor: submitted.actor_because(submitted.body.reason.clone()),
+        actor,
         build: world.build,
         moves: Move::Stays,
         event: None,
     };
     if let Some(mut transaction) = world.begin_with(fact).await? {
-        let decided =
-            Decision { decision, decided_by: &submitted.submitted_by, reason: &submitted.body.reason, at: input.at };
+        let decided = Decision { decision, decided_by, reason, at: input.at };
         parked::decide(&mut transaction, input.owner, input.parked_step_id, &decided).await?;
+        if let (Some(match_id), Owner::Application(id)) = (on_match, input.owner) {
+            payment_match::decide(world, &mut transaction, id, match_id, &submitted, &input).await?;
+        }
         pool::commit(transaction).await?;
     }
     Ok(())
@@ -116,8 +130,8 @@ fn explanation(input: &ParkInput) -> String {
             "Перевод мог быть отправлен, провайдер его не находит, а проверка перед выплатой больше не проходит. Второй вызов не сделан. Выясните у провайдера судьбу перевода по нашему номеру."
         }
         "payment.pending_too_long" => "Провайдер слишком долго обрабатывает перевод.",
-        "aml.match_before_payment" => {
-            "После проверки перечень изменился, и появилось вероятное совпадение. Нужно решение комплаенс-службы."
+        MATCH_BEFORE_PAYMENT => {
+            "После проверки перечень изменился, и появилось вероятное совпадение. Нужно решение комплаенс-службы по совпадению; после него шаг продолжится сам."
         }
         "aml.lists_missing" => "Перечни еще не загружены.",
         "step.timed_out" => "Шаг не уложился в отведенное время.",

@@ -4,15 +4,13 @@
 use chrono::TimeDelta;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::PaymentReference;
-use nesie_domain::screening::{ListedPerson, Match, ScreeningResult};
 use nesie_storage::agreement::{identification, signature};
 use nesie_storage::bodies::Destination;
 use nesie_storage::facts::Actor;
-use nesie_storage::lists::ListVersion;
 use nesie_storage::money::{self, Payment, PaymentState};
-use nesie_storage::{credit as reports, leaks, lists, pool, screening as rows};
+use nesie_storage::{credit as reports, leaks, pool, screening as rows};
 use nesie_workflows::contract::{Screening, StepInput, Verdict};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::World;
 use crate::calls::{Answered, Call};
@@ -20,9 +18,10 @@ use crate::credit;
 use crate::disbursement_method::{Checked, Confirmed, check, confirmed};
 use crate::failure::Failure;
 use crate::identification::{CONTRACT, PAYMENT as PAYMENT_PURPOSE, bound_to};
+use crate::payment_match::{Searched, search_again};
 use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
-use crate::screening::{ASSESSMENT, PAYMENT, due_diligence, ground_of, lists_json, recorded, search};
+use crate::screening::{PAYMENT, due_diligence, recorded};
 use crate::signing::frozen;
 use crate::subject::Subject;
 
@@ -161,12 +160,14 @@ async fn check_again(
     step: &'static str,
     input: StepInput,
 ) -> Result<Checks, Failure> {
+    // First, since it parks: nobody is asked about a client on whom compliance has yet to decide.
+    let lists = search_again(world, subject, input.at).await?;
     let call = |operation| Call::new(subject.id(), step, operation, "ownership", input.at);
     let (report, owned) = futures::join!(
         credit::report(world, subject, step, "payment", input.at),
         check(world, subject, &confirmed.destination, confirmed.profile, call)
     );
-    Ok(Checks { report: report?, owned: owned?, lists: search_again(world, subject).await? })
+    Ok(Checks { report: report?, owned: owned?, lists })
 }
 
 /// What was decided before. A list's ground stands in due diligence only.
@@ -221,61 +222,4 @@ async fn require_agreement(world: &World, subject: &Subject, destination: &Desti
         agreed &= identification::has_passed(&world.pool, subject.id(), &bound_to).await?;
     }
     if agreed { Ok(()) } else { Err(Failure::park("payment.agreement_incomplete")) }
-}
-
-type Searched = (Screening, ScreeningResult, Vec<ListVersion>);
-
-/// Searches the lists again where they have changed since the assessment. A likely match that compliance has not
-/// already found to be somebody else parks the step: nobody can decide for compliance at this point.
-async fn search_again(world: &World, subject: &Subject) -> Result<Option<Searched>, Failure> {
-    let assessed = rows::due_diligence(&world.pool, subject.id(), ASSESSMENT).await?;
-    let assessed = assessed.ok_or_else(|| Failure::park("due_diligence.missing"))?;
-    let (found, versions) = search(world, subject).await?;
-    if assessed.list_versions == lists_json(&versions) {
-        return Ok(None);
-    }
-    let screening = match &found {
-        ScreeningResult::Clear => Screening::Clear,
-        ScreeningResult::Exact { list, .. } => Screening::Refuse { ground: ground_of(*list) },
-        ScreeningResult::Fuzzy { best } => {
-            let cleared = cleared_persons(world, subject, &assessed.list_versions).await?;
-            let now = persons(world, &lists_json(&versions), best).await?;
-            if !now.iter().all(|person| cleared.iter().any(|known| same_person(known, person))) {
-                return Err(Failure::park("aml.match_before_payment").of("aml"));
-            }
-            Screening::Clear
-        }
-    };
-    Ok(Some((screening, found, versions)))
-}
-
-/// The listed persons of whom compliance has found that the client is not one.
-async fn cleared_persons(world: &World, subject: &Subject, versions: &Value) -> Result<Vec<ListedPerson>, Failure> {
-    let decided = rows::match_on(&world.pool, subject.id(), ASSESSMENT).await?;
-    let Some(decided) = decided.filter(|decided| decided.decision.as_deref() == Some("false_positive")) else {
-        return Ok(Vec::new());
-    };
-    let matches: Vec<Match> =
-        serde_json::from_value(decided.matches).map_err(|_| Failure::park("record.unreadable"))?;
-    persons(world, versions, &matches).await
-}
-
-/// The persons that matches name, as these versions of the lists have them. Numbers may change from version to version,
-/// so persons are compared, not their numbers.
-async fn persons(world: &World, versions: &Value, matches: &[Match]) -> Result<Vec<ListedPerson>, Failure> {
-    let mut persons = Vec::new();
-    for list in versions.as_array().into_iter().flatten() {
-        let category = matches.iter().map(|one| one.list).find(|one| list["category"] == one.as_str());
-        let (Some(category), Some(version)) = (category, list["version"].as_str()) else { continue };
-        let entries = lists::entries(&world.pool, category, version).await?;
-        let named =
-            |entry: &ListedPerson| matches.iter().any(|one| one.list == category && one.entry_id == entry.entry_id);
-        persons.extend(entries.into_iter().filter(named));
-    }
-    // A match whose entry is gone can not be compared: it must not vanish from the comparison.
-    if persons.len() == matches.len() { Ok(persons) } else { Err(Failure::retry("aml.lists_changed").of("aml")) }
-}
-
-fn same_person(one: &ListedPerson, other: &ListedPerson) -> bool {
-    one.list == other.list && one.iin == other.iin && one.name == other.name && one.birth_date == other.birth_date
 }

@@ -11,7 +11,7 @@ use nesie_domain::screening::{ListCategory, ScreeningResult, Subject as Screened
 use nesie_storage::bodies::Decision as DecisionBody;
 use nesie_storage::facts::Actor;
 use nesie_storage::lists::ListVersion;
-use nesie_storage::screening::{Decision, DueDiligence, ScreeningMatch, SoleProprietorCheck};
+use nesie_storage::screening::{Decision, DueDiligence, NewMatch, ScreeningMatch, SoleProprietorCheck};
 use nesie_storage::{PgConnection, policy, pool, screening as rows};
 use nesie_workflows::contract::{ActInput, Screening, StepInput, Verdict};
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ const STEP: &str = "screen_client";
 pub(crate) const ASSESSMENT: &str = "assessment";
 /// The occasion of the screening just before money moves.
 pub(crate) const PAYMENT: &str = "payment";
+/// Compliance's decisions on a likely match.
+pub(crate) const FALSE_POSITIVE: &str = "false_positive";
+pub(crate) const CONFIRMED: &str = "confirmed";
 
 /// What due diligence looked at.
 struct Examined {
@@ -129,7 +132,16 @@ async fn store(
     if let (Screening::Match { match_id }, Some(ScreeningResult::Fuzzy { best })) =
         (&examined.screening, &examined.found)
     {
-        rows::open_match(connection, *match_id, subject.id(), ASSESSMENT, &json!(best), at).await?;
+        let new = NewMatch {
+            id: *match_id,
+            application_id: subject.id(),
+            occasion: ASSESSMENT,
+            number: 1,
+            matches: &json!(best),
+            list_versions: &diligence.list_versions,
+            at,
+        };
+        rows::open_match(connection, &new).await?;
     }
     Ok(())
 }
@@ -187,14 +199,18 @@ pub(crate) fn lists_json(lists: &[ListVersion]) -> Value {
         .collect()
 }
 
-fn match_id(id: ApplicationId, occasion: &str) -> ScreeningMatchId {
+/// The id of a match: the same for the same application and what it was found on.
+pub(crate) fn match_id(id: ApplicationId, occasion: &str) -> ScreeningMatchId {
     ScreeningMatchId::from_uuid(derived_id(id, &format!("screening_match|{occasion}")))
 }
 
 /// Stores a compliance officer's decision on a likely match.
 pub(crate) async fn record_screening_decision(world: &World, input: ActInput) -> Result<Verdict, Failure> {
-    let open = rows::match_on(&world.pool, input.application_id, ASSESSMENT).await?;
-    let open = open.ok_or_else(|| Failure::park("screening.match_missing"))?;
+    let known = rows::matches(&world.pool, input.application_id).await?;
+    let open = known
+        .into_iter()
+        .find(|known| known.occasion == ASSESSMENT)
+        .ok_or_else(|| Failure::park("screening.match_missing"))?;
     if let Some(verdict) = decided(&open)? {
         return Ok(verdict);
     }
@@ -220,7 +236,7 @@ pub(crate) async fn record_screening_decision(world: &World, input: ActInput) ->
             reason: &body.reason,
             at: input.at,
         };
-        rows::decide_match(&mut transaction, open.id, &decision).await?;
+        rows::decide_match(&mut transaction, input.application_id, open.id, &decision, None).await?;
         pool::commit(transaction).await?;
     }
     Ok(verdict)
@@ -232,8 +248,8 @@ fn decided(row: &ScreeningMatch) -> Result<Option<Verdict>, Failure> {
 
 fn verdict_of(decision: &str) -> Result<Verdict, Failure> {
     match decision {
-        "false_positive" => Ok(go_on()),
-        "confirmed" => Ok(refuse(RefusalGround::ConfirmedListMatch)),
+        FALSE_POSITIVE => Ok(go_on()),
+        CONFIRMED => Ok(refuse(RefusalGround::ConfirmedListMatch)),
         _ => Err(Failure::park("submission.unreadable")),
     }
 }

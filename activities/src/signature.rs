@@ -1,4 +1,4 @@
-//! The EDS over the frozen contract (para 9; R-090). Never accepted on the verifier's word alone: the rules stand in
+//! The EDS over the frozen contract (paras 2(2), 9; ): it says who wills what is written there. Never accepted on the verifier's word alone: the rules stand in
 //! `providers/ncanode/judgement.rs`; and never rejected because the verifier could not tell.
 
 use chrono::TimeDelta;

@@ -7,6 +7,7 @@ mod idempotence;
 mod journey;
 mod last_checks;
 mod money;
+mod payment_matches;
 mod publication;
 mod refusals;
 mod remedies;

@@ -161,8 +161,20 @@ impl Pending<'_> {
 
     /// Stores the act and sends it on; the answer is the workflow's.
     pub(crate) async fn send(self, what: What, submission: &impl Serialize, reason: &str) -> Result<Response, Problem> {
+        self.send_as(what.kind(), what, submission, reason).await
+    }
+
+    /// The same for an act that is another thing to the person than to the workflow: a decision on a likely match that
+    /// parked a step is one on the step there. It is stored and audited as what the person did.
+    pub(crate) async fn send_as(
+        self,
+        kind: ActKind,
+        what: What,
+        submission: &impl Serialize,
+        reason: &str,
+    ) -> Result<Response, Problem> {
         let submission = serde_json::to_vec(submission).map_err(|error| internal(&error, "a submission is no JSON"))?;
-        let submission_id = match self.store(what, &submission, reason).await? {
+        let submission_id = match self.store(kind, &submission, reason).await? {
             Stored::Answered(answer) => return Ok(give(answer)),
             Stored::Submission(id) => id,
         };
@@ -178,9 +190,9 @@ impl Pending<'_> {
         }
         let sent = self.app.workflows.send(self.application.id, Act { submission_id, what }, self.update_id()).await;
         let answer = match sent {
-            Sent::Accepted => self.accepted(&mut transaction, submission_id, what, reason).await?,
-            Sent::Refused(expected) => self.refused(&mut transaction, what, expected.into()).await?,
-            Sent::Gone => self.closed(&mut transaction, what).await?,
+            Sent::Accepted => self.accepted(&mut transaction, submission_id, kind, reason).await?,
+            Sent::Refused(expected) => self.refused(&mut transaction, kind, what, expected.into()).await?,
+            Sent::Gone => self.closed(&mut transaction, kind, what).await?,
             Sent::NotKnown => return Err(Problem::NotKnownToBeDone),
         };
         let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
@@ -189,7 +201,7 @@ impl Pending<'_> {
     }
 
     /// Key, submission and audit in one transaction; a repeat goes on with the first one's submission.
-    async fn store(&self, what: What, submission: &[u8], reason: &str) -> Result<Stored, Problem> {
+    async fn store(&self, kind: ActKind, submission: &[u8], reason: &str) -> Result<Stored, Problem> {
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let received_at = crate::time::now();
         let mut transaction = pool::begin(&self.app.pool).await?;
@@ -201,11 +213,10 @@ impl Pending<'_> {
             Claim::Finished(answer) => return Ok(Stored::Answered(answer)),
             Claim::OtherBody => return Err(Problem::IdempotencyKeyReused),
         }
-        let act = Act { submission_id: id, what }.kind();
         let new = NewSubmission {
             id,
             application_id: self.application.id,
-            act,
+            act: kind,
             body_sealed: &self.app.protection.seal(&bodies::submission_place(id), submission),
             body_sha256: &body_hash(self.app, submission),
             submitted_by: &self.caller.actor,
@@ -216,7 +227,7 @@ impl Pending<'_> {
         let roles = self.caller.role_names();
         let details = json!({ "submission_id": id });
         // That it came, no more: the guard has not been asked yet.
-        let action = format!("received:{}", act.as_str());
+        let action = format!("received:{}", kind.as_str());
         let entry =
             audit::Entry { occurred_at: received_at, ..entry(self.caller, &roles, &action, &object, reason, details) };
         audit::record(&mut transaction, &entry).await?;
@@ -229,14 +240,13 @@ impl Pending<'_> {
         &self,
         connection: &mut PgConnection,
         submission_id: SubmissionId,
-        what: What,
+        kind: ActKind,
         reason: &str,
     ) -> Result<StoredAnswer, Problem> {
-        let act = Act { submission_id, what }.kind();
         let object = audit::application_object(self.application.id);
         let roles = self.caller.role_names();
         let details = json!({ "submission_id": submission_id });
-        audit::record(connection, &entry(self.caller, &roles, act.as_str(), &object, reason, details)).await?;
+        audit::record(connection, &entry(self.caller, &roles, kind.as_str(), &object, reason, details)).await?;
         let links = view::links(self.application.id);
         let body = json!({ "status": "accepted", "submission_id": submission_id, "links": links });
         Ok(StoredAnswer { status: i32::from(StatusCode::OK.as_u16()), body })
@@ -247,32 +257,32 @@ impl Pending<'_> {
     async fn refused(
         &self,
         connection: &mut PgConnection,
+        kind: ActKind,
         what: What,
         expected: view::ExpectedNow,
     ) -> Result<StoredAnswer, Problem> {
-        let act = Act { submission_id: SubmissionId::from_uuid(Uuid::nil()), what }.kind();
         let open = open_work::parked_steps_of(&mut *connection, self.application.id).await?;
         let parked = view::parked::after_refusal(&open, what).filter(|_| self.caller.is_staff());
         let details = json!({ "expected": parked.map_or(expected.act, |_| Some(ActKind::DecideParkedStep)) });
         let expected = parked.map_or_else(
             || view::expected(self.application.id, expected, self.caller.sees_aml()),
-            view::parked::expected,
+            |step| view::parked::expected(step, self.caller.sees_aml()),
         );
         let object = audit::application_object(self.application.id);
         let roles = self.caller.role_names();
-        let entry = entry(self.caller, &roles, act.as_str(), &object, "act_not_expected", details);
+        let entry = entry(self.caller, &roles, kind.as_str(), &object, "act_not_expected", details);
         audit::record_denial_in(connection, &entry).await?;
         let problem = Problem::ActNotExpected(expected);
         Ok(StoredAnswer { status: i32::from(problem.status().as_u16()), body: problem.body() })
     }
 
     /// The workflow is closed, or not there yet: PostgreSQL says which.
-    async fn closed(&self, connection: &mut PgConnection, what: What) -> Result<StoredAnswer, Problem> {
+    async fn closed(&self, connection: &mut PgConnection, kind: ActKind, what: What) -> Result<StoredAnswer, Problem> {
         let now = applications::get(&mut *connection, self.application.id).await?.ok_or(Problem::Internal)?;
         if now.outcome.is_none() {
             return Err(Problem::NotKnownToBeDone);
         }
-        self.refused(connection, what, now.stage.expected().into()).await
+        self.refused(connection, kind, what, now.stage.expected().into()).await
     }
 
     /// The same request always gets the same id, so a repeat is the same update.

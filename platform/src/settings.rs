@@ -24,7 +24,8 @@ pub struct TaskQueueSettings {
     pub task_queue: String,
 }
 
-/// Keys of the protection of personal data, 64 hexadecimal digits each.
+/// Keys of the protection of personal data, 64 hexadecimal digits each. They come from the lender's own environment and are
+/// stored nowhere.
 #[derive(Clone, clap::Args)]
 pub struct ProtectionSettings {
     /// Key that seals personal data.

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use nesie_domain::card::CardToken;
 use nesie_domain::channel::{NoticeContents, NoticeSubject, SentOutside};
 use nesie_domain::iban::Iban;
-use nesie_domain::ids::{ApplicationId, ApprovalId, ChallengeId, DocumentId, DraftId, SubmissionId};
+use nesie_domain::ids::{ApplicationId, ApprovalId, ChallengeId, DocumentId, DraftId, ScreeningMatchId, SubmissionId};
 use nesie_domain::iin::Iin;
 use nesie_domain::person::{ClientKind, IdentityDocument, PersonName};
 use nesie_domain::phone::Phone;
@@ -187,6 +187,9 @@ pub struct Decision {
     pub decision: String,
     /// The reason, in the person's words.
     pub reason: String,
+    /// The likely match that it is on, where the match parked a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub match_id: Option<ScreeningMatchId>,
 }
 
 /// A notice of a channel as it was first given (paras 4, 5). Sealed in `cases.details_sealed`.

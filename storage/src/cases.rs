@@ -1,12 +1,20 @@
 //! Cases of the Rules beside applications: what was reported, what people sent, and how far each is.
 //! Personal data comes in sealed and leaves sealed. Never decides anything.
 
+mod documents;
+mod person;
+mod submissions;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::case::{CaseKind, CasePolicy, CaseStage};
-use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
+use nesie_domain::ids::CaseId;
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
+
+pub use documents::{CaseDocument, DocumentLine, document_place, documents, insert_document};
+pub use person::CasePerson;
+pub use submissions::{CaseSubmission, answer_submission, insert_submission, submissions};
 
 use crate::error::{During, StorageError, ensure_rows};
 
@@ -14,12 +22,6 @@ use crate::error::{During, StorageError, ensure_rows};
 #[must_use]
 pub fn details_place(id: CaseId) -> String {
     format!("case|{id}")
-}
-
-/// The place that a document is sealed for.
-#[must_use]
-pub fn document_place(id: DocumentId) -> String {
-    format!("document|{id}")
 }
 
 /// A case as it is first stored.
@@ -276,201 +278,4 @@ pub async fn policy_on(pool: &PgPool, on: NaiveDate) -> Result<CasePolicy, Stora
         column: "value",
         row: on.to_string(),
     })
-}
-
-/// What a person sent for a case.
-#[derive(Clone, Debug)]
-pub struct CaseSubmission {
-    /// Its id.
-    pub id: SubmissionId,
-    /// The case.
-    pub case_id: CaseId,
-    /// The act's stable name.
-    pub act: String,
-    /// The body as sealed JSON, for the place of [`crate::bodies::submission_place`].
-    pub body_sealed: Vec<u8>,
-    /// HMAC-SHA-256 under the index key of the body as it was before sealing.
-    pub body_sha256: Vec<u8>,
-    /// `issuer|subject` of the token.
-    pub submitted_by: String,
-    /// Roles of the token.
-    pub roles: Vec<String>,
-    /// The reason in the person's words, or empty.
-    pub reason: String,
-    /// When it was received.
-    pub received_at: DateTime<Utc>,
-    /// The answer of the case's workflow, once there is one.
-    pub answer: Option<Value>,
-}
-
-/// Stores what a person sent.
-///
-/// # Errors
-/// [`StorageError::Driver`], also for an id that exists.
-pub async fn insert_submission(connection: &mut PgConnection, new: &CaseSubmission) -> Result<(), StorageError> {
-    let written = sqlx::query!(
-        "INSERT INTO case_submissions (id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        new.id.as_uuid(),
-        new.case_id.as_uuid(),
-        new.act,
-        new.body_sealed,
-        new.body_sha256,
-        new.submitted_by,
-        &new.roles,
-        new.reason,
-        new.received_at,
-    )
-    .execute(connection)
-    .await
-    .during("case_submissions.insert")?;
-    ensure_rows("case_submissions.insert", &written, 1)
-}
-
-/// Reads what people sent for a case, by ids, in the order of the ids.
-///
-/// # Errors
-/// [`StorageError::Driver`]; [`StorageError::RowsAffected`] when one is missing or another case's.
-pub async fn submissions(
-    executor: impl PgExecutor<'_>,
-    case_id: CaseId,
-    ids: &[SubmissionId],
-) -> Result<Vec<CaseSubmission>, StorageError> {
-    let uuids: Vec<Uuid> = ids.iter().map(SubmissionId::as_uuid).collect();
-    let rows = sqlx::query!(
-        "SELECT s.id, case_id, act, body_sealed, body_sha256, submitted_by, roles, reason, received_at, answer
-         FROM case_submissions s JOIN unnest($2::uuid[]) WITH ORDINALITY AS wanted (id, place) ON wanted.id = s.id
-         WHERE case_id = $1 ORDER BY wanted.place",
-        case_id.as_uuid(),
-        &uuids,
-    )
-    .fetch_all(executor)
-    .await
-    .during("case_submissions.get")?;
-    let (expected, actual) = (ids.len() as u64, rows.len() as u64);
-    if expected != actual {
-        return Err(StorageError::RowsAffected { operation: "case_submissions.get", expected, actual });
-    }
-    Ok(rows
-        .into_iter()
-        .map(|row| CaseSubmission {
-            id: SubmissionId::from_uuid(row.id),
-            case_id: CaseId::from_uuid(row.case_id),
-            act: row.act,
-            body_sealed: row.body_sealed,
-            body_sha256: row.body_sha256,
-            submitted_by: row.submitted_by,
-            roles: row.roles,
-            reason: row.reason,
-            received_at: row.received_at,
-            answer: row.answer,
-        })
-        .collect())
-}
-
-/// Keeps the answer that the case's workflow gave to an act, once; the same answer again changes nothing.
-///
-/// # Errors
-/// [`StorageError::Conflict`] for another answer; [`StorageError::Driver`].
-pub async fn answer_submission(
-    connection: &mut PgConnection,
-    id: SubmissionId,
-    answer: &Value,
-    at: DateTime<Utc>,
-) -> Result<(), StorageError> {
-    let updated = sqlx::query!(
-        "UPDATE case_submissions SET answer = $2, answered_at = COALESCE(answered_at, $3)
-         WHERE id = $1 AND (answer IS NULL OR answer = $2)",
-        id.as_uuid(),
-        answer,
-        at,
-    )
-    .execute(connection)
-    .await
-    .during("case_submissions.answer")?;
-    if updated.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(StorageError::Conflict { operation: "case_submissions.answer" })
-    }
-}
-
-/// A document that came with a case or an act.
-#[derive(Clone, Debug)]
-pub struct CaseDocument<'a> {
-    /// Its id.
-    pub id: DocumentId,
-    /// The case.
-    pub case_id: CaseId,
-    /// Its name, as given; no personal data is asked for in it.
-    pub name: &'a str,
-    /// Its media type.
-    pub content_type: &'a str,
-    /// The bytes as received, sealed for [`document_place`].
-    pub content_sealed: &'a [u8],
-    /// SHA-256 of the bytes as received.
-    pub sha256: &'a [u8],
-    /// When.
-    pub received_at: DateTime<Utc>,
-}
-
-/// Stores a document.
-///
-/// # Errors
-/// [`StorageError::Driver`], also for an id that exists.
-pub async fn insert_document(connection: &mut PgConnection, new: &CaseDocument<'_>) -> Result<(), StorageError> {
-    let written = sqlx::query!(
-        "INSERT INTO case_documents (id, case_id, name, content_type, content_sealed, sha256, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        new.id.as_uuid(),
-        new.case_id.as_uuid(),
-        new.name,
-        new.content_type,
-        new.content_sealed,
-        new.sha256,
-        new.received_at,
-    )
-    .execute(connection)
-    .await
-    .during("case_documents.insert")?;
-    ensure_rows("case_documents.insert", &written, 1)
-}
-
-/// What lists show of a document.
-#[derive(Clone, Debug)]
-pub struct DocumentLine {
-    /// Its id.
-    pub id: DocumentId,
-    /// Its name.
-    pub name: String,
-    /// Its media type.
-    pub content_type: String,
-    /// SHA-256 of the bytes as received.
-    pub sha256: Vec<u8>,
-    /// When.
-    pub received_at: DateTime<Utc>,
-}
-
-/// The documents of a case, oldest first.
-///
-/// # Errors
-/// [`StorageError::Driver`].
-pub async fn documents(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<DocumentLine>, StorageError> {
-    let rows = sqlx::query!(
-        "SELECT id, name, content_type, sha256, received_at FROM case_documents WHERE case_id = $1 ORDER BY received_at, id",
-        case_id.as_uuid(),
-    )
-    .fetch_all(executor)
-    .await
-    .during("case_documents.list")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| DocumentLine {
-            id: DocumentId::from_uuid(row.id),
-            name: row.name,
-            content_type: row.content_type,
-            sha256: row.sha256,
-            received_at: row.received_at,
-        })
-        .collect())
 }

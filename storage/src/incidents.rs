@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::cases::CasePerson;
 use crate::error::{During, StorageError, ensure_rows};
 
 /// The place that an affected client is sealed for.
@@ -17,14 +18,8 @@ pub fn client_place(id: Uuid) -> String {
 /// An affected client.
 #[derive(Clone, Debug)]
 pub struct CaseClient {
-    /// The row's id, derived from case and person.
-    pub id: Uuid,
-    /// The case.
-    pub case_id: CaseId,
-    /// Keyed hash of the IIN.
-    pub iin_index: Vec<u8>,
-    /// JSON of the person, sealed for [`client_place`].
-    pub person_sealed: Vec<u8>,
+    /// The client, sealed for [`client_place`].
+    pub person: CasePerson,
     /// The loans concerned.
     pub loans: Vec<String>,
     /// When it was established that the client is affected.
@@ -41,10 +36,10 @@ pub async fn add_client(connection: &mut PgConnection, client: &CaseClient) -> R
     let written = sqlx::query!(
         "INSERT INTO case_clients (id, case_id, iin_index, person_sealed, loans, established_at, added_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-        client.id,
-        client.case_id.as_uuid(),
-        client.iin_index,
-        client.person_sealed,
+        client.person.id,
+        client.person.case_id.as_uuid(),
+        client.person.iin_index,
+        client.person.person_sealed,
         &client.loans,
         client.established_at,
         client.added_at,
@@ -73,10 +68,7 @@ pub async fn to_inform(pool: &PgPool, case_id: CaseId, limit: i64) -> Result<(Ve
     .during("case_clients.to_inform")?;
     let all = rows.first().map_or(0, |row| row.all);
     let clients = rows.into_iter().map(|row| CaseClient {
-        id: row.id,
-        case_id,
-        iin_index: row.iin_index,
-        person_sealed: row.person_sealed,
+        person: CasePerson { id: row.id, case_id, iin_index: row.iin_index, person_sealed: row.person_sealed },
         loans: row.loans,
         established_at: row.established_at,
         added_at: row.added_at,

@@ -6,6 +6,7 @@ use nesie_domain::ids::{ApplicationId, CaseId, ChallengeId, EvidenceId, Submissi
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
+use crate::cases::CasePerson;
 use crate::error::{During, StorageError, ensure_rows};
 
 /// The place that a flagged client is sealed for.
@@ -23,14 +24,8 @@ pub fn call_place(id: SubmissionId) -> String {
 /// A client who is to be flagged.
 #[derive(Clone, Debug)]
 pub struct NewFlag {
-    /// The row's id, derived from case and person.
-    pub id: Uuid,
-    /// The case.
-    pub case_id: CaseId,
-    /// Keyed hash of the IIN.
-    pub iin_index: Vec<u8>,
-    /// JSON of the person, sealed for [`flag_place`].
-    pub person_sealed: Vec<u8>,
+    /// The client, sealed for [`flag_place`].
+    pub person: CasePerson,
     /// When the lender learned of the leak.
     pub learned_at: DateTime<Utc>,
     /// When the client is flagged.
@@ -45,10 +40,10 @@ pub async fn flag(connection: &mut PgConnection, new: &NewFlag) -> Result<bool, 
     let written = sqlx::query!(
         "INSERT INTO client_flags (id, case_id, iin_index, person_sealed, learned_at, flagged_at)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        new.id,
-        new.case_id.as_uuid(),
-        new.iin_index,
-        new.person_sealed,
+        new.person.id,
+        new.person.case_id.as_uuid(),
+        new.person.iin_index,
+        new.person.person_sealed,
         new.learned_at,
         new.flagged_at,
     )

@@ -2,7 +2,7 @@
 //! proprietors. Never the entries of a list themselves; those are in `lists`.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, EvidenceId, ScreeningMatchId};
+use nesie_domain::ids::{ApplicationId, EvidenceId, ParkedStepId, ScreeningMatchId};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -78,15 +78,38 @@ pub async fn due_diligence(
     }))
 }
 
+/// A likely match to be opened for compliance to decide on.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMatch<'a> {
+    /// Its id.
+    pub id: ScreeningMatchId,
+    /// The application.
+    pub application_id: ApplicationId,
+    /// `assessment` or `payment`.
+    pub occasion: &'a str,
+    /// Which of its occasion, counted from 1.
+    pub number: i32,
+    /// The entries that look like the client, as JSON of the domain's matches.
+    pub matches: &'a Value,
+    /// Category, version and checksum of each list that was searched.
+    pub list_versions: &'a Value,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
 /// A likely match with a list, and what compliance decided on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScreeningMatch {
     /// Its id.
     pub id: ScreeningMatchId,
-    /// The application.
-    pub application_id: ApplicationId,
+    /// `assessment` or `payment`.
+    pub occasion: String,
+    /// Which of its occasion, counted from 1.
+    pub number: i32,
     /// The entries that look like the client, as JSON of the domain's matches.
     pub matches: Value,
+    /// Category, version and checksum of each list that was searched.
+    pub list_versions: Value,
     /// `false_positive` or `confirmed`, once decided.
     pub decision: Option<String>,
 }
@@ -94,22 +117,18 @@ pub struct ScreeningMatch {
 /// Opens a likely match for compliance to decide on.
 ///
 /// # Errors
-/// [`StorageError::Driver`], also where the occasion has a match.
-pub async fn open_match(
-    connection: &mut PgConnection,
-    id: ScreeningMatchId,
-    application_id: ApplicationId,
-    occasion: &str,
-    matches: &Value,
-    at: DateTime<Utc>,
-) -> Result<(), StorageError> {
+/// [`StorageError::Driver`], also where the occasion has a match of this number.
+pub async fn open_match(connection: &mut PgConnection, new: &NewMatch<'_>) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO screening_matches (id, application_id, occasion, matches, opened_at) VALUES ($1, $2, $3, $4, $5)",
-        id.as_uuid(),
-        application_id.as_uuid(),
-        occasion,
-        matches,
-        at,
+        "INSERT INTO screening_matches (id, application_id, occasion, number, matches, list_versions, opened_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        new.id.as_uuid(),
+        new.application_id.as_uuid(),
+        new.occasion,
+        new.number,
+        new.matches,
+        new.list_versions,
+        new.at,
     )
     .execute(connection)
     .await
@@ -117,29 +136,28 @@ pub async fn open_match(
     ensure_rows("screening_matches.insert", &written, 1)
 }
 
-/// The match of an application on an occasion.
+/// All matches of an application, in the order in which they were found.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn match_on(
-    pool: &PgPool,
-    id: ApplicationId,
-    occasion: &str,
-) -> Result<Option<ScreeningMatch>, StorageError> {
-    let row = sqlx::query!(
-        "SELECT id, matches, decision FROM screening_matches WHERE application_id = $1 AND occasion = $2",
+pub async fn matches(pool: &PgPool, id: ApplicationId) -> Result<Vec<ScreeningMatch>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, occasion, number, matches, list_versions, decision FROM screening_matches
+         WHERE application_id = $1 ORDER BY occasion, number",
         id.as_uuid(),
-        occasion,
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await
     .during("screening_matches.get")?;
-    Ok(row.map(|row| ScreeningMatch {
+    let found = rows.into_iter().map(|row| ScreeningMatch {
         id: ScreeningMatchId::from_uuid(row.id),
-        application_id: id,
+        occasion: row.occasion,
+        number: row.number,
         matches: row.matches,
+        list_versions: row.list_versions,
         decision: row.decision,
-    }))
+    });
+    Ok(found.collect())
 }
 
 /// A person's decision on something that waits for one.
@@ -155,23 +173,28 @@ pub struct Decision<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Stores the decision on a match; it is decided once.
+/// Stores the decision on a match of an application, with the parked step that it lets go on; it is decided once.
 ///
 /// # Errors
-/// [`StorageError::RowsAffected`] when it was decided before; [`StorageError::Driver`].
+/// [`StorageError::RowsAffected`] when it was decided before or is another application's; [`StorageError::Driver`].
 pub async fn decide_match(
     connection: &mut PgConnection,
+    application_id: ApplicationId,
     id: ScreeningMatchId,
     decision: &Decision<'_>,
+    parked_step: Option<ParkedStepId>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
-        "UPDATE screening_matches SET decision = $2, decided_by = $3, decision_reason = $4, decided_at = $5
-         WHERE id = $1 AND decision IS NULL",
+        "UPDATE screening_matches
+         SET decision = $3, decided_by = $4, decision_reason = $5, decided_at = $6, parked_step_id = $7
+         WHERE id = $1 AND application_id = $2 AND decision IS NULL",
         id.as_uuid(),
+        application_id.as_uuid(),
         decision.decision,
         decision.decided_by,
         decision.reason,
         decision.at,
+        parked_step.as_ref().map(ParkedStepId::as_uuid),
     )
     .execute(connection)
     .await

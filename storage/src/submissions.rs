@@ -1,4 +1,5 @@
 //! What a person sent with an act: stored sealed before it is sent on; workflows see only its id.
+//! Kept for ever: the application role can neither change nor delete it.
 
 use chrono::{DateTime, Utc};
 use nesie_domain::act::ActKind;

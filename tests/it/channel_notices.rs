@@ -121,7 +121,9 @@ async fn applications_need_an_open_channel_and_a_notified_operation() {
     site.disburse_by(&id, account("dedup")).await;
     assert_eq!(site.outcome(&id).await, json!({"outcome": "refused", "ground": "channel_closed"}));
     let object = format!("application/{id}");
-    stack.proves("R-034", &object, "application_closed", json!({"outcome": {"ground": "channel_closed"}})).await;
+    stack
+        .proves(&["R-021", "R-034"], &object, "application_closed", json!({"outcome": {"ground": "channel_closed"}}))
+        .await;
     compliance.case_at(&path, "closed").await;
 
     let change = json!({"sent_outside": sent, "notice": "change", "effective_on": "2026-02-02",
@@ -175,10 +177,33 @@ async fn a_draft_is_amended_with_its_duty_and_a_sent_notice_can_only_be_withdraw
     let id = path.rsplit_once('/').expect("a path with an id").1;
     let case = format!("case/{id}");
     stack.keep_history_of(&case, "channel-notice-withdrawn").await;
-    stack.proves("R-031", &case, "channel_notice_sent", json!({})).await;
+    stack.proves(&["R-014", "R-031"], &case, "channel_notice_sent", json!({})).await;
     stack.proves("R-031", &case, "channel_notice_term_counted", json!({"earliest_on": "2027-07-01"})).await;
     assert_eq!(compliance.get("/v1/channels").await["items"], json!([]));
     let (status, answer) =
         stack.site().await.act(Method::POST, &format!("{path}/withdrawal"), json!({"reason": "x"})).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+}
+
+/// a terminal is notified by its location, each by a notice of its own.
+#[tokio::test]
+async fn each_terminal_is_notified_by_its_location() {
+    let stack = without_channels().await;
+    let compliance = stack.front("aigul", "compliance").await;
+    let mut locations = Vec::new();
+    for (code, location) in [("terminal-1", "Алматы, пр. Абая 1"), ("terminal-2", "Астана, ул. Сыганак 2")]
+    {
+        let path = draft(&compliance, notice(code, "terminal", json!({"name": location}))).await;
+        done(&compliance, Method::POST, &format!("{path}/sending"), json!({})).await;
+        compliance.case_at(&path, "awaiting_term").await;
+        locations.push(location);
+        let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+        stack
+            .proves(&["R-032", "R-033"], &case, "channel_notice_drafted", json!({"code": code, "kind": "terminal"}))
+            .await;
+        stack.proves(&["R-032", "R-033"], &case, "channel_notice_sent", json!({})).await;
+    }
+    let letters = stack.sandbox.ledger("regulator").await;
+    let told: Vec<&str> = letters.iter().filter_map(|letter| letter["body"]["name"].as_str()).collect();
+    assert_eq!(told, locations, "{letters:?}");
 }

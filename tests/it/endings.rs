@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::{NewApplication, Stack, account};
+use crate::parking::{decide, parked};
 
 /// Submits for a person of whom the world knows `facts`, and returns the stack, the audit's name of the application and
 /// the outcome that compliance sees.
@@ -157,4 +158,58 @@ async fn signatures_that_prove_nothing_are_not_accepted() {
     stack
         .proves("R-090", &object, "signature_rejected", json!({"verdict": {"ground": "signature_not_accepted"}}))
         .await;
+}
+
+#[tokio::test]
+async fn a_challenge_serves_one_identification() {
+    let stack = Stack::start().await;
+    let site = stack.site().await;
+    let iin = stack.somebody();
+    stack.sandbox.person(&iin, json!({"biometric_score": 0.5})).await;
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.walk_to_signature(&id, account("dedup")).await;
+    let asked = site.at_stage_with(&id, "awaiting_identification", "tries_left", &json!(2)).await;
+    let database = stack.database().await;
+    let used: String = sqlx::query_scalar("SELECT id::text FROM challenges WHERE used_by IS NOT NULL")
+        .fetch_one(&database)
+        .await
+        .expect("the first challenge was used");
+    assert_ne!(asked["stage"]["challenge_id"], used.as_str());
+
+    stack.sandbox.person(&iin, json!({"biometric_score": 0.99})).await;
+    let again = json!({"challenge_id": used, "image": "iVBORw0KGgoAAA==", "image_type": "image/png"});
+    let (status, answer) = site.act(Method::POST, &format!("/v1/applications/{id}/identification"), again).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let object = format!("application/{id}");
+    stack.proves("R-114", &object, "challenge_not_usable", json!({"verdict": {"stage": {"tries_left": 2}}})).await;
+    assert_eq!(stack.sandbox.ledger("coid").await.len(), 1, "the image was compared with nothing");
+    site.identify(&id, "awaiting_identification").await;
+    site.at_stage(&id, "awaiting_signature").await;
+}
+
+#[tokio::test]
+async fn a_contract_that_was_changed_behind_our_back_is_neither_shown_nor_signed() {
+    let stack = Stack::start().await;
+    let (site, operations) = (stack.site().await, stack.front("marat", "operations").await);
+    let iin = stack.somebody();
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.walk_to_signature(&id, account("dedup")).await;
+    site.at_stage(&id, "awaiting_signature").await;
+    let cms = stack.sandbox.sign(&iin, &site.contract(&id).await, json!({})).await;
+    let owner = stack.owner().await;
+    sqlx::query("UPDATE contracts SET content = content || ' '").execute(&owner).await.expect("changed");
+    let (status, problem) = site.send(Method::GET, &format!("/v1/applications/{id}/contract"), None).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &json!("internal")), "{problem}");
+    let path = format!("/v1/applications/{id}/signature");
+    let (status, answer) = site.act(Method::POST, &path, json!({"cms": cms})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let step = parked(&operations, &id).await;
+    assert_eq!((&step["step"], &step["failure_code"]), (&json!("verify_signature"), &json!("storage.inconsistent")));
+    let object = format!("application/{id}");
+    stack.proves(&["R-111", "R-113"], &object, "step_parked", json!({"failure_code": "storage.inconsistent"})).await;
+
+    sqlx::query("UPDATE contracts SET content = left(content, -1)").execute(&owner).await.expect("changed back");
+    let (status, answer) = decide(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
 }

@@ -10,7 +10,10 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
     let site = stack.site().await;
     let iin = stack.somebody();
     let id = site.submit(&NewApplication::of(&iin)).await;
-    site.walk_to_money(&id, &iin, account("dedup")).await;
+    site.walk_to_signature(&id, account("dedup")).await;
+    site.at_stage(&id, "awaiting_signature").await;
+    let shown = site.contract(&id).await;
+    site.sign(&id, &iin, json!({})).await;
 
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
     let application = site.application(&id).await;
@@ -39,7 +42,15 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
     stack.keep_history(&id, "account-annuity").await;
 
     let object = format!("application/{id}");
+    stack.proves(&["R-001", "R-074"], &object, "application_closed", json!({"outcome": {"outcome": "granted"}})).await;
     stack.proves("R-070", &object, "submit_application", json!({})).await;
+    stack.proves(&["R-010", "R-021"], &object, "submit_application", json!({"channel": "web"})).await;
+    // The text that was shown before it was signed is the one that is shown after: byte by byte, as it was frozen.
+    let contract = site.get(&format!("/v1/applications/{id}/contract")).await;
+    assert_eq!(contract["content"], shown.as_str());
+    assert_eq!(contract["sha256"], nesie_domain::hash::sha256_hex(shown.as_bytes()));
+    let sha256 = &contract["sha256"];
+    stack.proves(&["R-073", "R-213"], &object, "contract_frozen", json!({"sha256": sha256})).await;
     stack.proves("R-080", &object, "client_screened", json!({})).await;
     stack.proves("R-088", &object, "credit_report_received", json!({"occasion": "assessment"})).await;
     stack
@@ -54,7 +65,7 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
     stack.proves("R-084", &object, "schedule_chosen", json!({"method": "annuity"})).await;
     stack.proves(&["R-086", "R-087"], &object, "disbursement_method_confirmed", json!({"method": "account"})).await;
     stack.proves("R-090", &object, "client_identified", json!({"purpose": "contract"})).await;
-    stack.proves("R-090", &object, "contract_signed", json!({})).await;
+    stack.proves(&["R-002", "R-090"], &object, "contract_signed", json!({"contract_sha256": sha256})).await;
     stack.proves("R-093", &object, "money_transferred", json!({"our_reference": reference})).await;
 }
 
@@ -117,6 +128,7 @@ async fn a_merchant_is_paid_after_an_identification_bound_to_the_payment() {
     assert_ne!(challenges[0], challenges[1], "a challenge is used once");
     stack.keep_history(&id, "merchant-bullet").await;
     let object = format!("application/{id}");
+    stack.proves(&["R-004", "R-012"], &object, "client_identified", json!({"purpose": "contract"})).await;
     stack
         .proves(
             &["R-097", "R-214"],

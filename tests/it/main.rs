@@ -15,6 +15,7 @@ mod harness;
 mod layout;
 mod money;
 mod parking;
+mod payment_matches;
 mod replay;
 mod requests;
 mod webhooks;

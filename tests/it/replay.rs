@@ -81,6 +81,7 @@ async fn released_histories_replay() {
         "accrual-suspension",
         "leak-verified",
         "write-off",
+        "match-before-payment",
     ] {
         assert!(histories.iter().any(|(name, _)| name.contains(expected)), "a history of {expected} is committed");
     }

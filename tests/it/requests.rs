@@ -23,8 +23,27 @@ async fn a_bad_application_names_each_bad_field_and_stores_nothing() {
         assert!(pointers.contains(&pointer), "{pointer} in {problem}");
     }
     assert!(!problem.to_string().contains("871008401428"), "a refusal does not repeat an IIN: {problem}");
+    let whole = NewApplication::of(&stack.somebody());
+    for pointer in [
+        "/client/surname",
+        "/client/given_name",
+        "/client/iin",
+        "/client/identity_document/number",
+        "/client/identity_document/expires_on",
+        "/client/phone",
+    ] {
+        let (status, problem) =
+            site.send(Method::POST, "/v1/applications", Some(whole.clone().with(pointer, Value::Null).0)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{pointer}: {problem}");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+    let birth_certificate = whole.clone().with("/client/identity_document/kind", json!("birth_certificate"));
+    let (status, problem) = site.send(Method::POST, "/v1/applications", Some(birth_certificate.0)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
     let stored = site.get("/v1/applications").await;
     assert!(stored["items"].as_array().expect("items").is_empty(), "{stored}");
+    let object = format!("application/{}", site.submit(&whole).await);
+    stack.proves(&["R-009", "R-040", "R-041", "R-042", "R-043"], &object, "submit_application", json!({})).await;
 }
 
 #[tokio::test]
@@ -81,6 +100,13 @@ async fn twenty_choices_at_once_leave_one() {
     let object = format!("application/{id}");
     stack.proves("R-207", &object, "choose_schedule", json!({})).await;
     stack.proves_denial("R-207", &object, "choose_schedule", json!({})).await;
+    for change in ["UPDATE audit SET allowed = true", "DELETE FROM audit", "TRUNCATE audit"] {
+        let refused =
+            sqlx::query(change).execute(&stack.database().await).await.expect_err("the log can not be changed");
+        let code = refused.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+        assert_eq!(code.as_deref(), Some("42501"), "{change}: {refused}");
+    }
+    stack.proves_denial("R-208", &object, "choose_schedule", json!({})).await;
 }
 
 #[tokio::test]
@@ -193,4 +219,18 @@ async fn no_personal_data_stands_in_the_clear_where_it_is_searched_logged_or_tol
             sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&database).await.expect("a search of a table");
         assert_eq!(found, 0, "{table}");
     }
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM evidence WHERE kind = 'coid.verify'")
+        .fetch_one(&database)
+        .await
+        .expect("the evidence can be counted");
+    assert_eq!(kept, 1, "the answer of the identification is kept");
+    for table in ["submissions", "evidence", "contracts", "disclosures", "acknowledgements", "identifications"] {
+        let statement = format!("DELETE FROM {table}");
+        let refused = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&database).await.expect_err("kept for ever");
+        let code = refused.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+        assert_eq!(code.as_deref(), Some("42501"), "{table}: {refused}");
+    }
+    let object = format!("application/{id}");
+    stack.proves(&["R-211", "R-212", "R-234"], &object, "client_identified", json!({"purpose": "contract"})).await;
+    stack.proves("R-210", &object, "disclosures_acknowledged", json!({})).await;
 }

@@ -160,6 +160,14 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
     assert!(told.contains("claim_reopened") && told.contains("debt_written_off"), "{told}");
     assert!(!told.contains(&granted.iin) && !told.contains("KZ86125"), "no personal data");
     let object = case.workflow();
+    stack
+        .proves(
+            "R-003",
+            &object,
+            "debt_written_off",
+            json!({"principal": "277500.00", "interest": "0.00", "penalty": "0.00"}),
+        )
+        .await;
     stack.proves("R-150", &object, "debt_written_off", json!({"principal": "277500.00"})).await;
     stack.proves("R-151", &object, "credit_history_corrected", json!({})).await;
     stack.proves("R-152", &object, "duty_met", json!({"kind": "refund_collected"})).await;

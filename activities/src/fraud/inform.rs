@@ -46,9 +46,9 @@ pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Inf
 }
 
 async fn inform(world: &World, input: CaseStep, client: &CaseClient) -> Result<(), Failure> {
-    let person: AffectedClient = open(world, &client_place(client.id), &client.person_sealed)?;
+    let person: AffectedClient = open(world, &client_place(client.person.id), &client.person.person_sealed)?;
     let phone: &Phone = &person.phone;
-    let call = Call::new(input.case_id, "inform_clients", ("notifications", "message"), client.id, input.at);
+    let call = Call::new(input.case_id, "inform_clients", ("notifications", "message"), client.person.id, input.at);
     let key = call.key.clone();
     let exchange = world.providers.notifications.send(&key, TEMPLATE, phone, input.case_id.into());
     let answered = call.make(world, exchange).await?;
@@ -59,7 +59,7 @@ async fn inform(world: &World, input: CaseStep, client: &CaseClient) -> Result<(
         "accepted_at": answered.value.accepted_at,
         "evidence_id": evidence_id,
     });
-    let subject = client.id.to_string();
+    let subject = client.person.id.to_string();
     let kind = DutyKind::InformClient;
     duties::meet(world, &mut transaction, input.case_id, kind, &subject, Actor::System, &evidence, input.at).await?;
     Ok(pool::commit(transaction).await?)

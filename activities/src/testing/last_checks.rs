@@ -103,22 +103,6 @@ async fn a_list_that_names_the_client_just_before_money_moves(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
-async fn a_likely_match_just_before_money_moves_parks(pool: PgPool) {
-    let scene = Scene::new(pool, Ask::default()).await;
-    let plan = Plan::to_account("dedup");
-    scene.reach_money(&plan).await;
-    listed(&scene, None, "Жанбырбаев").await;
-    refresh(&scene).await;
-    let failure = crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect_err("a likely match");
-    assert_eq!(
-        (failure.class, failure.code, failure.retry_is_safe),
-        (FailureClass::Park, "aml.match_before_payment", true)
-    );
-    assert_eq!(scene.value("SELECT state FROM payments").await, "reserved");
-    scene.end().await;
-}
-
-#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_match_that_compliance_cleared_does_not_stop_the_money_when_another_list_comes(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     listed(&scene, None, "Жанбырбаев").await;

@@ -40,6 +40,7 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
     let answered = call.make(world, world.providers.accounting.write_off(&key, loan, on)).await?;
     let actor =
         Actor::Person { subject: decided_by, roles: Vec::new(), reason: approval.decision_reason.unwrap_or_default() };
+    // The debt by its parts.
     let lost = json!({
         "approval_id": approval.id,
         "write_off_id": answered.value.write_off_id,

@@ -3,6 +3,7 @@
 
 pub(crate) mod act;
 pub(crate) mod loans;
+pub(crate) mod report;
 
 use axum::Json;
 use chrono::{DateTime, Utc};

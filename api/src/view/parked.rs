@@ -3,7 +3,7 @@
 
 use nesie_domain::act::{ActKind, Party};
 use nesie_storage::views::open_work::ParkedStep;
-use nesie_workflows::contract::ParkedDecision;
+use nesie_workflows::contract::{MATCH_BEFORE_PAYMENT, ParkedDecision};
 use nesie_workflows::origination::What;
 use serde_json::{Value, json};
 
@@ -24,8 +24,16 @@ pub(crate) fn shown(mut step: ParkedStep, sees_aml: bool) -> ParkedStep {
     step
 }
 
-/// The decision that is expected on a parked step, and where to send it.
-pub(crate) fn expected(step: &ParkedStep) -> Value {
+/// The decision that is expected on a parked step, and where to send it. Who may learn of a list learns that compliance
+/// is awaited where a likely match parked it; its match stands in compliance's own list.
+pub(crate) fn expected(step: &ParkedStep, sees_aml: bool) -> Value {
+    if sees_aml && step.failure_code == MATCH_BEFORE_PAYMENT {
+        return json!({
+            "act": ActKind::DecideScreeningMatch,
+            "of": Party::Compliance,
+            "parked_step_id": step.id,
+        });
+    }
     json!({
         "act": ActKind::DecideParkedStep,
         "of": Party::Operations,
@@ -93,12 +101,16 @@ mod tests {
     fn what_is_expected_names_the_decisions_that_would_be_accepted() {
         let transfer = step(1, "transfer_money", "payments", "provider.timed_out");
         let report = step(2, "fetch_credit_report", "bureau", "provider.timed_out");
-        let answer = expected(&transfer);
+        let answer = expected(&transfer, true);
         assert_eq!(answer["decisions"], json!(["retry"]));
         assert_eq!(answer["with_second_person"], json!(["complete_by_hand"]));
         assert_eq!((&answer["act"], &answer["of"]), (&json!("decide_parked_step"), &json!("operations")));
         assert_eq!(answer["path"], format!("/v1/parked-steps/{}/decision", transfer.id));
-        assert_eq!(expected(&report)["decisions"], json!(["retry", "fail_and_compensate"]));
+        assert_eq!(expected(&report, true)["decisions"], json!(["retry", "fail_and_compensate"]));
+        let by_match = step(3, "reserve_and_check", "aml", MATCH_BEFORE_PAYMENT);
+        assert_eq!(expected(&by_match, true)["of"], json!("compliance"));
+        let (told, other) = (expected(&by_match, false), step(3, "reserve_and_check", "bureau", "provider.timed_out"));
+        assert_eq!(told, expected(&other, false), "operations are told the same whatever parked it");
 
         let decide = |step: &ParkedStep, decision| What::DecideParkedStep { parked_step_id: step.id, decision };
         let open = [transfer.clone(), report.clone()];

@@ -1,6 +1,7 @@
 //! Reading what stands between disclosure and signature: disclosures, drafts, choice, contract, challenge.
 
 use chrono::{DateTime, Utc};
+use nesie_domain::hash::sha256;
 use nesie_domain::ids::{ApplicationId, ChallengeId, ContractId, DraftId};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -111,7 +112,7 @@ pub struct Contract {
 /// The contract of an application, once it is frozen.
 ///
 /// # Errors
-/// [`StorageError::Driver`].
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`] where the text is not the one that was frozen.
 pub async fn contract(pool: &PgPool, id: ApplicationId) -> Result<Option<Contract>, StorageError> {
     let row = sqlx::query!(
         "SELECT id, number, content, sha256, frozen_at FROM contracts WHERE application_id = $1",
@@ -120,7 +121,12 @@ pub async fn contract(pool: &PgPool, id: ApplicationId) -> Result<Option<Contrac
     .fetch_optional(pool)
     .await
     .during("views.contract")?;
-    Ok(row.map(|row| Contract {
+    let Some(row) = row else { return Ok(None) };
+    // Whoever reads it shows it, has it signed, or pays on it.
+    if sha256(row.content.as_bytes()).as_slice() != row.sha256 {
+        return Err(StorageError::Inconsistent { table: "contracts", column: "content", row: id.to_string() });
+    }
+    Ok(Some(Contract {
         id: ContractId::from_uuid(row.id),
         number: row.number,
         content: row.content,

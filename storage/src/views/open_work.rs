@@ -42,6 +42,8 @@ pub struct ScreeningMatch {
     pub occasion: String,
     /// The list's entries with score and reason.
     pub matches: Value,
+    /// Category, version and checksum of each list that was searched.
+    pub list_versions: Value,
     /// Since when.
     pub opened_at: DateTime<Utc>,
     /// Whether it was decided.
@@ -172,7 +174,7 @@ pub async fn screening_matches(
 ) -> Result<Vec<ScreeningMatch>, StorageError> {
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
-        "SELECT m.id, application_id, occasion, matches, opened_at
+        "SELECT m.id, application_id, occasion, matches, list_versions, opened_at
          FROM screening_matches AS m JOIN applications AS a ON a.id = m.application_id
          WHERE decision IS NULL AND a.outcome IS NULL
            AND ($1::timestamptz IS NULL OR (opened_at, m.id) > ($1, $2::uuid))
@@ -191,6 +193,7 @@ pub async fn screening_matches(
             application_id: ApplicationId::from_uuid(row.application_id),
             occasion: row.occasion,
             matches: row.matches,
+            list_versions: row.list_versions,
             opened_at: row.opened_at,
             decided: false,
         })
@@ -203,7 +206,7 @@ pub async fn screening_matches(
 /// [`StorageError::Driver`].
 pub async fn screening_match(pool: &PgPool, id: ScreeningMatchId) -> Result<Option<ScreeningMatch>, StorageError> {
     let row = sqlx::query!(
-        r#"SELECT id, application_id, occasion, matches, opened_at, (decision IS NOT NULL) AS "decided!"
+        r#"SELECT id, application_id, occasion, matches, list_versions, opened_at, (decision IS NOT NULL) AS "decided!"
            FROM screening_matches WHERE id = $1"#,
         id.as_uuid(),
     )
@@ -215,7 +218,31 @@ pub async fn screening_match(pool: &PgPool, id: ScreeningMatchId) -> Result<Opti
         application_id: ApplicationId::from_uuid(row.application_id),
         occasion: row.occasion,
         matches: row.matches,
+        list_versions: row.list_versions,
         opened_at: row.opened_at,
         decided: row.decided,
     }))
+}
+
+/// The parked step to which the decision on a match from just before the payout is an answer: the one that waits, or, once
+/// it is decided, the one that went on by it. `None` while the step is being tried again, or is not parked yet.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn step_of_match(
+    pool: &PgPool,
+    id: ScreeningMatchId,
+    failure_code: &str,
+) -> Result<Option<ParkedStepId>, StorageError> {
+    let step = sqlx::query_scalar!(
+        r#"SELECT p.id AS "id!" FROM screening_matches AS m JOIN parked_steps AS p ON p.owner_id = m.application_id
+           WHERE m.id = $1
+             AND (p.id = m.parked_step_id OR (m.decision IS NULL AND p.decision IS NULL AND p.failure_code = $2))"#,
+        id.as_uuid(),
+        failure_code,
+    )
+    .fetch_optional(pool)
+    .await
+    .during("views.step_of_match")?;
+    Ok(step.map(ParkedStepId::from_uuid))
 }

@@ -242,27 +242,28 @@ impl Stack {
         connect(&self.application_database, "nesie-tests", 2).await.expect("the stack's database")
     }
 
+    /// The stack's database, as its owner may change it.
+    pub(crate) async fn owner(&self) -> PgPool {
+        connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 1).await.expect("the owner's connection")
+    }
+
     /// A new row of policy, in force from today on, as an owner of the database would insert it.
     pub(crate) async fn set_policy(&self, rule: &str, value: i64) {
-        let pool =
-            connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 1).await.expect("the owner's connection");
         sqlx::query("INSERT INTO policy_rows (rule, value, effective_from, source) VALUES ($1, $2, $3, 'a test')")
             .bind(rule)
             .bind(nesie_domain::money::Money::from_tiyn(value * 100).to_decimal())
             .bind(nesie_platform::clock::now().date_naive())
-            .execute(&pool)
+            .execute(&self.owner().await)
             .await
             .expect("a row of policy");
     }
 
     /// Readings and ladders of cases, in force from today on, as an owner of the database would insert them.
     pub(crate) async fn set_case_policy(&self, value: serde_json::Value) {
-        let pool =
-            connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 1).await.expect("the owner's connection");
         sqlx::query("INSERT INTO case_policies (effective_from, value, source) VALUES ($1, $2, 'a test')")
             .bind(nesie_domain::calendar::local_date(nesie_platform::clock::now()))
             .bind(value)
-            .execute(&pool)
+            .execute(&self.owner().await)
             .await
             .expect("a row of policy");
     }

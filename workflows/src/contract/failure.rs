@@ -12,6 +12,10 @@ pub const PARK_FAILURE: &str = "Park";
 /// The type name of a failure that ends the application: what was asked for can not be done.
 pub const REFUSE_FAILURE: &str = "Refuse";
 
+/// The code of a failure that compliance mends, not operations: its decision on a likely match with a list lets the step
+/// go on (docs/decisions/0028).
+pub const MATCH_BEFORE_PAYMENT: &str = "aml.match_before_payment";
+
 /// The typed details of every failure that our activities return, whatever its class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureDetails {

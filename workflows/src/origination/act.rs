@@ -56,14 +56,14 @@ pub enum ActOutcome {
     },
 }
 
-impl Act {
+impl What {
     /// The kind of act.
     #[must_use]
-    pub fn kind(&self) -> ActKind {
-        match self.what {
-            What::Client { kind } => kind,
-            What::DecideScreeningMatch { .. } => ActKind::DecideScreeningMatch,
-            What::DecideParkedStep { .. } => ActKind::DecideParkedStep,
+    pub fn kind(self) -> ActKind {
+        match self {
+            Self::Client { kind } => kind,
+            Self::DecideScreeningMatch { .. } => ActKind::DecideScreeningMatch,
+            Self::DecideParkedStep { .. } => ActKind::DecideParkedStep,
         }
     }
 }
@@ -102,7 +102,7 @@ impl LoanOrigination {
                 if self.is_ending() {
                     return refused;
                 }
-                let Ok(stage) = self.stage.clone().accept(act.kind()) else { return refused };
+                let Ok(stage) = self.stage.clone().accept(act.what.kind()) else { return refused };
                 self.stage = stage;
                 self.claimed = Some(act);
             }

@@ -1,7 +1,5 @@
 //! A document of the criminal process is reported. The same document again is answered with the first case.
 
-use axum::extract::State;
-use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::iin::Iin;
 use nesie_domain::suspension::HoldingDocument;
@@ -12,14 +10,12 @@ use utoipa::ToSchema;
 
 use super::KIND;
 use crate::app::App;
-use crate::auth::{Allowed, ComplianceOnly};
-use crate::cases::{self, CaseReported, Document, Opened, Report};
-use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields};
+use crate::cases::{self, Document, Report};
+use crate::parse::Fields;
 use crate::problem::{Problem, internal};
 use crate::routes::cases::loans;
+use crate::routes::cases::report::report_route;
 
-const ROUTE: &str = "POST /v1/accrual-suspensions";
 /// Loans that one document names at most.
 const LOANS_MAX: usize = 50;
 
@@ -57,25 +53,15 @@ pub(crate) struct HoldingDocumentRequest {
     criminal_case: String,
 }
 
-/// Зарегистрировать представление или постановление (пункт 13, часть вторая)
-#[utoipa::path(
-    post, path = "/v1/accrual-suspensions", tag = "cases", params(("idempotency-key" = String, Header)),
-    request_body = AccrualSuspensionRequest,
-    responses((status = 202, body = CaseReported), (status = 200, description = "Документ уже зарегистрирован", body = CaseReported))
-)]
-pub(crate) async fn report(
-    allowed: Allowed<ComplianceOnly>,
-    key: IdempotencyKey,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match cases::open(&app, &allowed.caller, &key, ROUTE.to_owned(), &body).await? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::Pending(pending) => pending,
-    };
-    let (report, documents) = read(&body)?;
-    loans::of_person(&app, &report.iin, &report.loans, |at| format!("/loans/{at}")).await?;
-    pending.report(as_report(&report, documents)?).await
+report_route! {
+    /// Зарегистрировать представление или постановление (пункт 13, часть вторая)
+    "/v1/accrual-suspensions" by ComplianceOnly, AccrualSuspensionRequest, "Документ уже зарегистрирован", made
+}
+
+async fn made(app: &App, body: &[u8], _: DateTime<Utc>) -> Result<Report, Problem> {
+    let (report, documents) = read(body)?;
+    loans::of_person(app, &report.iin, &report.loans, |at| format!("/loans/{at}")).await?;
+    as_report(&report, documents)
 }
 
 fn read(body: &[u8]) -> Result<(SuspensionReport, Vec<Document>), Problem> {

@@ -156,7 +156,7 @@ fn shown(caller: &Caller, page: Page) -> Result<ApplicationView, Problem> {
 /// a withdrawal is accepted, whatever stage was stored before it, and only staff learn of it.
 fn expected(caller: &Caller, page: &Page) -> Value {
     if let Some(step) = &page.parked {
-        return if caller.is_staff() { view::parked::expected(step) } else { Value::Null };
+        return if caller.is_staff() { view::parked::expected(step, caller.sees_aml()) } else { Value::Null };
     }
     let mut expected = view::expected(page.id, page.stage.expected().into(), caller.sees_aml());
     if let Stage::AwaitingIdentification { .. }

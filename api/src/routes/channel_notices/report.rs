@@ -1,8 +1,6 @@
 //! A notice of a channel is drafted, or recorded as sent before this system existed. The same channel again, while its
 //! notice is open, is answered with the first case.
 
-use axum::extract::State;
-use axum::response::Response;
 use chrono::{DateTime, Utc};
 use nesie_domain::channel::{ChannelKind, NoticeKind, NoticeSubject, SentOutside};
 use nesie_domain::person::Channel;
@@ -15,13 +13,10 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_contents};
 use crate::app::App;
-use crate::auth::{Allowed, ComplianceOnly};
-use crate::cases::{self, CaseReported, Document, Opened, Report};
-use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields};
+use crate::cases::{self, Document, Report};
+use crate::parse::Fields;
 use crate::problem::{Problem, internal};
-
-const ROUTE: &str = "POST /v1/channel-notices";
+use crate::routes::cases::report::report_route;
 
 /// A notice of a channel.
 #[derive(Deserialize, ToSchema)]
@@ -64,27 +59,17 @@ pub(crate) struct SentOutsideRequest {
     received_at: DateTime<Utc>,
 }
 
-/// Уведомление о канале (пункты 4 и 5)
-#[utoipa::path(
-    post, path = "/v1/channel-notices", tag = "cases", params(("idempotency-key" = String, Header)),
-    request_body = ChannelNoticeRequest,
-    responses((status = 202, body = CaseReported), (status = 200, description = "Уведомление уже зарегистрировано", body = CaseReported))
-)]
-pub(crate) async fn report(
-    allowed: Allowed<ComplianceOnly>,
-    key: IdempotencyKey,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match cases::open(&app, &allowed.caller, &key, ROUTE.to_owned(), &body).await? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::Pending(pending) => pending,
-    };
-    let (details, documents) = read(&body, pending.received_at)?;
+report_route! {
+    /// Уведомление о канале (пункты 4 и 5)
+    "/v1/channel-notices" by ComplianceOnly, ChannelNoticeRequest, "Уведомление уже зарегистрировано", made
+}
+
+async fn made(app: &App, body: &[u8], received_at: DateTime<Utc>) -> Result<Report, Problem> {
+    let (details, documents) = read(body, received_at)?;
     let code = details.subject.code.as_str();
     check_channel(&details.subject, policy::channel(&app.pool, code).await?.as_ref())?;
     let over = channels::notices_over(&app.pool, code, details.subject.kind.as_str()).await?;
-    pending.report(as_report(&details, documents, over)?).await
+    as_report(&details, documents, over)
 }
 
 /// An open channel does not open again, and one that is not open can not change.

@@ -1,7 +1,5 @@
 //! A leak of personal data is reported. The same report again is answered with the first case.
 
-use axum::extract::State;
-use axum::response::Response;
 use nesie_storage::bodies::cases::LeakReport;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,13 +7,10 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_clients};
 use crate::app::App;
-use crate::auth::{Allowed, CaseReporters};
-use crate::cases::{self, CaseReported, Opened, Report};
-use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields};
+use crate::cases::{self, Report};
+use crate::parse::Fields;
 use crate::problem::{Problem, internal};
-
-const ROUTE: &str = "POST /v1/data-leaks";
+use crate::routes::cases::report::report_route;
 
 /// A leak of personal data.
 #[derive(Deserialize, ToSchema)]
@@ -46,23 +41,9 @@ pub(crate) struct LeakedClientRequest {
     iin: String,
 }
 
-/// Сообщить о распространении персональных данных (пункт 36)
-#[utoipa::path(
-    post, path = "/v1/data-leaks", tag = "cases", params(("idempotency-key" = String, Header)),
-    request_body = DataLeakRequest,
-    responses((status = 202, body = CaseReported), (status = 200, description = "Сообщение уже зарегистрировано", body = CaseReported))
-)]
-pub(crate) async fn report(
-    allowed: Allowed<CaseReporters>,
-    key: IdempotencyKey,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match cases::open(&app, &allowed.caller, &key, ROUTE.to_owned(), &body).await? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::Pending(pending) => pending,
-    };
-    pending.report(read(&body)?).await
+report_route! {
+    /// Сообщить о распространении персональных данных (пункт 36)
+    "/v1/data-leaks" by CaseReporters, DataLeakRequest, "Сообщение уже зарегистрировано", async |_: &App, body: &[u8], _| read(body)
 }
 
 fn read(body: &[u8]) -> Result<Report, Problem> {

@@ -1,7 +1,5 @@
 //! A fraud incident is reported. The same incident again is answered with the first case.
 
-use axum::extract::State;
-use axum::response::Response;
 use nesie_domain::incident::IncidentKind;
 use nesie_storage::bodies::cases::FraudReport;
 use serde::Deserialize;
@@ -10,13 +8,10 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_clients};
 use crate::app::App;
-use crate::auth::{Allowed, CaseReporters};
-use crate::cases::{self, CaseReported, Opened, Report};
-use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields};
+use crate::cases::{self, Report};
+use crate::parse::Fields;
 use crate::problem::{Problem, internal};
-
-const ROUTE: &str = "POST /v1/fraud-incidents";
+use crate::routes::cases::report::report_route;
 
 /// A fraud incident.
 #[derive(Deserialize, ToSchema)]
@@ -54,23 +49,9 @@ pub(crate) struct AffectedClientRequest {
     established_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Сообщить об инциденте (пункт 13, часть первая)
-#[utoipa::path(
-    post, path = "/v1/fraud-incidents", tag = "cases", params(("idempotency-key" = String, Header)),
-    request_body = FraudIncidentRequest,
-    responses((status = 202, body = CaseReported), (status = 200, description = "Инцидент уже зарегистрирован", body = CaseReported))
-)]
-pub(crate) async fn report(
-    allowed: Allowed<CaseReporters>,
-    key: IdempotencyKey,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match cases::open(&app, &allowed.caller, &key, ROUTE.to_owned(), &body).await? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::Pending(pending) => pending,
-    };
-    pending.report(read(&body)?).await
+report_route! {
+    /// Сообщить об инциденте (пункт 13, часть первая)
+    "/v1/fraud-incidents" by CaseReporters, FraudIncidentRequest, "Инцидент уже зарегистрирован", async |_: &App, body: &[u8], _| read(body)
 }
 
 fn read(body: &[u8]) -> Result<Report, Problem> {

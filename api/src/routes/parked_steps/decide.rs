@@ -97,7 +97,7 @@ fn read(body: &[u8]) -> Result<(ParkedDecision, Decision), Problem> {
     });
     let reason = read_reason(&mut fields);
     let read = decision.zip(text).zip(reason);
-    fields.finish(read.map(|((kind, decision), reason)| (kind, Decision { decision, reason })))
+    fields.finish(read.map(|((kind, decision), reason)| (kind, Decision { decision, reason, match_id: None })))
 }
 
 #[cfg(test)]

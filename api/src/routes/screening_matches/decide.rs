@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use nesie_domain::act::ActKind;
 use nesie_domain::ids::ScreeningMatchId;
 use nesie_storage::bodies::Decision;
 use nesie_storage::views::open_work;
+use nesie_workflows::contract::{MATCH_BEFORE_PAYMENT, ParkedDecision};
 use nesie_workflows::origination::What;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,6 +18,9 @@ use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
 use crate::routes::applications::read_reason;
+
+/// The occasion of a match that was found just before the payout, and parked a step.
+const PAYMENT: &str = "payment";
 
 /// A decision on a likely match.
 #[derive(Deserialize, ToSchema)]
@@ -47,7 +52,15 @@ pub(crate) async fn decide(
         Opened::Pending(act) => act,
     };
     let submission = read(&body)?;
-    act.send(What::DecideScreeningMatch { match_id: id }, &submission, &submission.reason).await
+    if found.occasion != PAYMENT || act.application.outcome.is_some() {
+        return act.send(What::DecideScreeningMatch { match_id: id }, &submission, &submission.reason).await;
+    }
+    // To the workflow it is a retry of the step that the match parked; the step's own record of it stores the decision.
+    let step = open_work::step_of_match(&app.pool, id, MATCH_BEFORE_PAYMENT).await?;
+    let parked_step_id = step.ok_or(Problem::Unavailable)?;
+    let what = What::DecideParkedStep { parked_step_id, decision: ParkedDecision::Retry };
+    let submission = Decision { match_id: Some(id), ..submission };
+    act.send_as(ActKind::DecideScreeningMatch, what, &submission, &submission.reason).await
 }
 
 fn read(body: &[u8]) -> Result<Decision, Problem> {
@@ -57,7 +70,7 @@ fn read(body: &[u8]) -> Result<Decision, Problem> {
         fields.refuse("/decision", "decision.unknown", "Допустимые значения: false_positive, confirmed");
     }
     let reason = read_reason(&mut fields);
-    fields.finish(decision.zip(reason).map(|(decision, reason)| Decision { decision, reason }))
+    fields.finish(decision.zip(reason).map(|(decision, reason)| Decision { decision, reason, match_id: None }))
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) struct ScreeningMatchView {
     occasion: String,
     /// Entries of the lists with score and reason.
     matches: Value,
+    /// Category, version and checksum of each list that was searched.
+    lists: Value,
     opened_at: DateTime<Utc>,
 }
 
@@ -52,6 +54,7 @@ pub(crate) async fn list(
         application_id: found.application_id.as_uuid(),
         occasion: found.occasion,
         matches: found.matches,
+        lists: found.list_versions,
         opened_at: found.opened_at,
     });
     Ok(Json(ScreeningMatches { items: items.collect(), next }))

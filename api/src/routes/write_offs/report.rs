@@ -1,7 +1,5 @@
 //! A verdict of non-receipt is reported. The same verdict on the same loan again is answered with the first case.
 
-use axum::extract::State;
-use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::iin::Iin;
 use nesie_storage::bodies::write_offs::VerdictReport;
@@ -11,14 +9,11 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_established, read_verdict};
 use crate::app::App;
-use crate::auth::{Allowed, ComplianceOnly};
-use crate::cases::{self, CaseReported, Document, Opened, Report};
-use crate::idempotency::IdempotencyKey;
-use crate::parse::{Body, Fields};
+use crate::cases::{self, Document, Report};
+use crate::parse::Fields;
 use crate::problem::{Problem, internal};
 use crate::routes::cases::loans;
-
-const ROUTE: &str = "POST /v1/write-offs";
+use crate::routes::cases::report::report_route;
 
 /// A verdict that the client never received the microcredit.
 #[derive(Deserialize, ToSchema)]
@@ -52,25 +47,15 @@ pub(crate) struct VerdictRequest {
     non_receipt_established: bool,
 }
 
-/// Сообщить о приговоре, установившем неполучение микрокредита (пункт 13, часть четвертая)
-#[utoipa::path(
-    post, path = "/v1/write-offs", tag = "cases", params(("idempotency-key" = String, Header)),
-    request_body = WriteOffRequest,
-    responses((status = 202, body = CaseReported), (status = 200, description = "Приговор уже зарегистрирован", body = CaseReported))
-)]
-pub(crate) async fn report(
-    allowed: Allowed<ComplianceOnly>,
-    key: IdempotencyKey,
-    State(app): State<App>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let pending = match cases::open(&app, &allowed.caller, &key, ROUTE.to_owned(), &body).await? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::Pending(pending) => pending,
-    };
-    let (report, documents) = read(&body)?;
-    loans::of_person(&app, &report.iin, std::slice::from_ref(&report.loan), |_| "/loan".to_owned()).await?;
-    pending.report(case_of(&report, documents)?).await
+report_route! {
+    /// Сообщить о приговоре, установившем неполучение микрокредита (пункт 13, часть четвертая)
+    "/v1/write-offs" by ComplianceOnly, WriteOffRequest, "Приговор уже зарегистрирован", made
+}
+
+async fn made(app: &App, body: &[u8], _: DateTime<Utc>) -> Result<Report, Problem> {
+    let (report, documents) = read(body)?;
+    loans::of_person(app, &report.iin, std::slice::from_ref(&report.loan), |_| "/loan".to_owned()).await?;
+    case_of(&report, documents)
 }
 
 fn read(body: &[u8]) -> Result<(VerdictReport, Vec<Document>), Problem> {
