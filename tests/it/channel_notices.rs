@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use nesie_workflows::case::{AnyCase, Stirred};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use temporalio_client::WorkflowSignalOptions;
 
 use crate::harness::{Front, NewApplication, Stack, StackOptions, account, calendar_day, eventually, notice, time};
 
@@ -191,6 +193,46 @@ async fn told(compliance: &Front, path: &str) -> usize {
     facts.iter().filter(|fact| fact["kind"] == "channel_notice_term_passed").count()
 }
 
+/// The first instant of a day in Almaty.
+fn begins(day: NaiveDate) -> DateTime<Utc> {
+    format!("{day}T00:00:00+05:00").parse().expect("an instant")
+}
+
+/// The day comes: it is told of, and the channel opens.
+async fn opens_on(stack: &Stack, compliance: &Front, path: &str, earliest: NaiveDate) {
+    let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+    time::advance_to(&stack.temporal().await, &case, begins(earliest) + TimeDelta::minutes(1)).await;
+    eventually("the term is told of", || async {
+        match told(compliance, path).await {
+            1 => Ok(()),
+            times => Err(times.to_string()),
+        }
+    })
+    .await;
+    done(compliance, Method::POST, &format!("{path}/activation"), json!({})).await;
+    compliance.case_at(path, "closed").await;
+}
+
+/// Whoever tells a notice that waits, as the sweep does where it finds something, wakes it and moves nothing. The history is
+/// of a worker that did not listen yet.
+#[tokio::test]
+async fn a_notice_that_is_told_though_nothing_moved_waits_for_its_day() {
+    let stack = without_channels().await;
+    let compliance = stack.front("aigul", "compliance").await;
+    let path = draft(&compliance, notice("web", "web_resource", json!({}))).await;
+    done(&compliance, Method::POST, &format!("{path}/sending"), json!({})).await;
+    let waiting = compliance.case_at(&path, "awaiting_term").await;
+    let earliest: NaiveDate = waiting["stage"]["earliest_on"].as_str().expect("a day").parse().expect("a day");
+    let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+    let temporal = stack.temporal().await;
+    let handle = temporal.get_workflow_handle::<AnyCase>(case.clone());
+    handle.signal(Stirred, (), WorkflowSignalOptions::default()).await.expect("it is told");
+    time::advance_to(&temporal, &case, begins(earliest) - TimeDelta::minutes(1)).await;
+    assert_eq!(told(&compliance, &path).await, 0, "not before its day");
+    opens_on(&stack, &compliance, &path, earliest).await;
+    stack.keep_history_of(&case, "channel-notice-told").await;
+}
+
 /// a calendar that comes into force while a notice waits moves the first day, what the pages show of it, and the timer.
 #[tokio::test]
 async fn a_calendar_published_in_mid_term_moves_the_day_on_which_a_channel_may_open() {
@@ -225,7 +267,6 @@ async fn a_calendar_published_in_mid_term_moves_the_day_on_which_a_channel_may_o
     assert_eq!((&term["earliest_on"], &term["calendar_version"]), (&json!(earliest), &json!("kz-moved")));
 
     let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
-    let begins = |day: NaiveDate| format!("{day}T00:00:00+05:00").parse::<DateTime<Utc>>().expect("an instant");
     let temporal = stack.temporal().await;
     time::advance_to(&temporal, &case, begins(earliest) - TimeDelta::minutes(1)).await;
     assert_eq!(told(&compliance, &path).await, 0, "the day that it was has passed, and is none any more");
@@ -233,16 +274,7 @@ async fn a_calendar_published_in_mid_term_moves_the_day_on_which_a_channel_may_o
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     let too_early = json!({"code": "channel_notice.too_early", "detail": earliest});
     assert_eq!(answer["refusal"], too_early, "{answer}");
-    time::advance_to(&temporal, &case, begins(earliest) + TimeDelta::minutes(1)).await;
-    eventually("the term is told of", || async {
-        match told(&compliance, &path).await {
-            1 => Ok(()),
-            times => Err(times.to_string()),
-        }
-    })
-    .await;
-    done(&compliance, Method::POST, &format!("{path}/activation"), json!({})).await;
-    compliance.case_at(&path, "closed").await;
+    opens_on(&stack, &compliance, &path, earliest).await;
     stack.proves("R-030", &case, "channel_notice_term_counted", json!({"instead_of": before})).await;
     stack.keep_history_of(&case, "channel-notice-term-moved").await;
 }

@@ -88,6 +88,7 @@ async fn released_histories_replay() {
         "fraud",
         "channel-notice-withdrawn",
         "channel-notice-term-moved",
+        "channel-notice-told",
         "accrual-suspension",
         "leak-verified",
         "leak-call-expired",

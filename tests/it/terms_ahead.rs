@@ -42,7 +42,7 @@ async fn stack_of_2030() -> (Stack, Front) {
     (stack, compliance)
 }
 
-/// A moment of Almaty's clocks, and the ten working days after it.
+/// A moment of Almaty's clocks, or a day, and the ten working days after it, or before.
 struct Moment {
     at: &'static str,
     counted: &'static str,
@@ -201,12 +201,12 @@ async fn a_notice_sent_at_the_edge_of_a_day_waits_the_ten_full_working_days_afte
     }
 }
 
-/// A planned day, and the ten working days before it, the nearest first.
-const PLANNED: [(&str, &str, &[(&str, &str)]); 5] = [
-    (
-        "2030-01-03",
-        "2029-12-31 2029-12-28 2029-12-27 2029-12-26 2029-12-25 2029-12-24 2029-12-21 2029-12-20 2029-12-19 2029-12-18",
-        &[
+/// Planned days, each with the ten working days before it, the nearest first.
+const PLANNED: [Moment; 5] = [
+    Moment {
+        at: "2030-01-03",
+        counted: "2029-12-31 2029-12-28 2029-12-27 2029-12-26 2029-12-25 2029-12-24 2029-12-21 2029-12-20 2029-12-19 2029-12-18",
+        skipped: &[
             ("2030-01-02", "Новый год"),
             ("2030-01-01", "Новый год"),
             ("2029-12-30", "weekend"),
@@ -214,11 +214,11 @@ const PLANNED: [(&str, &str, &[(&str, &str)]); 5] = [
             ("2029-12-23", "weekend"),
             ("2029-12-22", "weekend"),
         ],
-    ),
-    (
-        "2030-03-26",
-        "2030-03-20 2030-03-19 2030-03-18 2030-03-14 2030-03-13 2030-03-12 2030-03-11 2030-03-07 2030-03-06 2030-03-05",
-        &[
+    },
+    Moment {
+        at: "2030-03-26",
+        counted: "2030-03-20 2030-03-19 2030-03-18 2030-03-14 2030-03-13 2030-03-12 2030-03-11 2030-03-07 2030-03-06 2030-03-05",
+        skipped: &[
             ("2030-03-25", "Наурыз мейрамы (перенос)"),
             ("2030-03-24", "weekend"),
             ("2030-03-23", NAURYZ),
@@ -231,42 +231,42 @@ const PLANNED: [(&str, &str, &[(&str, &str)]); 5] = [
             ("2030-03-09", "weekend"),
             ("2030-03-08", "Международный женский день"),
         ],
-    ),
+    },
     // A Saturday.
-    (
-        "2030-04-27",
-        "2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22 2030-04-19 2030-04-18 2030-04-17 2030-04-16 2030-04-15",
-        &[("2030-04-21", "weekend"), ("2030-04-20", "weekend")],
-    ),
+    Moment {
+        at: "2030-04-27",
+        counted: "2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22 2030-04-19 2030-04-18 2030-04-17 2030-04-16 2030-04-15",
+        skipped: &[("2030-04-21", "weekend"), ("2030-04-20", "weekend")],
+    },
     // A Saturday that works: it is itself not counted.
-    (
-        "2030-05-04",
-        "2030-05-03 2030-05-02 2030-04-30 2030-04-29 2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22 2030-04-19",
-        &[
+    Moment {
+        at: "2030-05-04",
+        counted: "2030-05-03 2030-05-02 2030-04-30 2030-04-29 2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22 2030-04-19",
+        skipped: &[
             ("2030-05-01", "Праздник единства народа Казахстана"),
             ("2030-04-28", "weekend"),
             ("2030-04-27", "weekend"),
             ("2030-04-21", "weekend"),
             ("2030-04-20", "weekend"),
         ],
-    ),
-    (
-        "2030-05-06",
-        "2030-05-04 2030-05-03 2030-05-02 2030-04-30 2030-04-29 2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22",
-        &[
+    },
+    Moment {
+        at: "2030-05-06",
+        counted: "2030-05-04 2030-05-03 2030-05-02 2030-04-30 2030-04-29 2030-04-26 2030-04-25 2030-04-24 2030-04-23 2030-04-22",
+        skipped: &[
             ("2030-05-05", "weekend"),
             ("2030-05-01", "Праздник единства народа Казахстана"),
             ("2030-04-28", "weekend"),
             ("2030-04-27", "weekend"),
         ],
-    ),
+    },
 ];
 
 /// the day by which the regulator is to be notified lies ten working days before the day that is planned.
 #[tokio::test]
 async fn a_planned_day_says_by_when_the_regulator_is_to_be_notified() {
     let (stack, compliance) = stack_of_2030().await;
-    for (number, (planned, days, skipped)) in PLANNED.iter().enumerate() {
+    for (number, Moment { at: planned, counted: days, skipped }) in PLANNED.iter().enumerate() {
         for (sort, field, kind) in
             [("opening", "planned_on", "notify_of_opening"), ("change", "effective_on", "notify_of_change")]
         {
