@@ -1,23 +1,25 @@
-//! Notices of channels to the regulator (paras 4, 5; ): taken up, sent once, their term counted.
-//! Never opens a channel: compliance does, see `channel/acts.rs`.
+//! Notices of channels to the regulator (paras 4, 5; ): taken up, and sent once.
+//! Never opens a channel: compliance does, see `channel/acts.rs`; its term is `channel/term.rs`.
 
 mod acts;
+mod term;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use nesie_domain::calendar::{almaty_instant, local_date};
 use nesie_domain::case::CaseStage;
-use nesie_domain::channel::{NOTICE_WORKING_DAYS, NoticeKind, NoticeSubject, earliest_effect};
+use nesie_domain::channel::{NoticeKind, NoticeSubject};
 use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::{CaseId, EvidenceId, SubmissionId};
 use nesie_storage::bodies::ChannelNoticeDetails;
 use nesie_storage::cases::{self, CaseRow, document_place};
-use nesie_storage::channels::{self, NoticeVersion, Receipt, Term};
+use nesie_storage::channels::{self, NoticeVersion, Receipt};
 use nesie_storage::facts::Actor;
 use nesie_storage::{PgConnection, pool, recorded};
 use nesie_workflows::contract::CaseStep;
 use serde_json::{Value, json};
 
 pub(crate) use acts::record_channel_acts;
+pub(crate) use term::{count_notice_term, recount_terms, tell_of_term};
 
 use crate::World;
 use crate::calls::Call;
@@ -29,7 +31,6 @@ use crate::record::{CaseFact, hex};
 
 const OPEN: &str = "open_channel_notice";
 const SEND: &str = "send_notice";
-const COUNT: &str = "count_notice_term";
 /// The fact that compliance said to send; there is one a notice.
 const WORD_TO_SEND: &str = "send_notice:word";
 
@@ -211,71 +212,4 @@ async fn who_said_to_send(world: &World, case_id: CaseId) -> Result<Actor, Failu
     let id: SubmissionId = serde_json::from_value(word.details["submission_id"].clone()).map_err(|_| missing())?;
     let found = submissions::<Value>(world, case_id, &[id]).await?;
     found.first().map(|(submission, _)| actor(submission)).ok_or_else(missing)
-}
-
-/// Counts the term from the day on which the regulator had the notice, by the calendar that is in force now.
-pub(crate) async fn count_notice_term(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
-    if let Some(term) = channels::term(&world.pool, input.case_id).await? {
-        return Ok(CaseStage::AwaitingTerm { earliest_on: term.earliest_on });
-    }
-    let case = case_of(world, input.case_id).await?;
-    let version = version_of(world, input.case_id).await?;
-    let receipt = channels::receipt(&world.pool, input.case_id).await?;
-    let receipt = receipt.ok_or_else(|| Failure::park("channel_notice.receipt_missing"))?;
-    let calendar = current_calendar(world).await?;
-    // The notice is sent all the same; once the missing year is published, operations have the step tried again.
-    let outside = |_| Failure::park("calendar.years_missing");
-    let strict = case.policy.strict_clear_days;
-    let days = i32::try_from(NOTICE_WORKING_DAYS).map_err(|_| Failure::park("calendar.days"))?;
-    let counted = calendar.count(receipt.counted_from, days).map_err(outside)?;
-    let earliest_on =
-        earliest_effect(&calendar, receipt.counted_from, version.contents.planned_on, strict).map_err(outside)?;
-    let stage = CaseStage::AwaitingTerm { earliest_on };
-    let fact = CaseFact {
-        case_id: input.case_id,
-        key: COUNT,
-        kind: "channel_notice_term_counted",
-        details: json!({
-            "counted_from": receipt.counted_from, "earliest_on": earliest_on, "strict": strict,
-            "calendar_version": calendar.version(), "estimated": counted.crosses_estimated,
-        }),
-        at: input.at,
-        actor: Actor::System,
-        stage: Some(&stage),
-        event: None,
-    };
-    let Some(mut transaction) = world.begin_case(fact).await? else { return Ok(stage) };
-    let term = Term {
-        strict,
-        earliest_on,
-        calendar_version: calendar.version().to_string(),
-        counted: json!(counted),
-        recorded_at: input.at,
-    };
-    channels::insert_term(&mut transaction, input.case_id, &term).await?;
-    pool::commit(transaction).await?;
-    Ok(stage)
-}
-
-/// Tells that the channel may open, or the change take effect, where the case still waits for it and the day has come.
-pub(crate) async fn tell_of_term(world: &World, input: CaseStep) -> Result<(), Failure> {
-    let case = case_of(world, input.case_id).await?;
-    let CaseStage::AwaitingTerm { earliest_on } = case.stage else { return Ok(()) };
-    if local_date(input.at) < earliest_on {
-        return Ok(());
-    }
-    let fact = CaseFact {
-        case_id: input.case_id,
-        key: "tell_of_term",
-        kind: "channel_notice_term_passed",
-        details: json!({ "earliest_on": earliest_on }),
-        at: input.at,
-        actor: Actor::System,
-        stage: None,
-        event: Some("channel_notice.term_passed"),
-    };
-    if let Some(transaction) = world.begin_case(fact).await? {
-        pool::commit(transaction).await?;
-    }
-    Ok(())
 }

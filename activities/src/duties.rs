@@ -52,23 +52,52 @@ pub(crate) async fn open(
     policy: &CasePolicy,
     opening: Opening<'_>,
 ) -> Result<DutyId, Failure> {
-    open_generation(world, connection, calendar, policy, opening, 0).await
+    open_after(world, connection, calendar, policy, opening, None).await
 }
 
-/// As [`open`], for a duty that takes another's place.
-pub(crate) async fn open_generation(
+/// Supersedes an open duty by one from another anchor, or by another calendar, in the caller's transaction. A rung that was
+/// told of, and has passed for the new one too, is not told of again; one that lies ahead once more is, in its time.
+pub(crate) async fn supersede(
+    world: &World,
+    connection: &mut PgConnection,
+    calendar: &WorkingCalendar,
+    policy: &CasePolicy,
+    old: &Duty,
+    anchor_at: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> Result<DutyId, Failure> {
+    let Duty { case_id, kind, ref subject, .. } = *old;
+    let by = duty_id(case_id, kind, subject, old.generation + 1);
+    duties::supersede(connection, old.id, by, at).await?;
+    let due_at = calendar.count(local_date(anchor_at), old.working_days).ok().map(|counted| counted.due_at);
+    let details = json!({
+        "kind": kind, "by": by, "calendar_version": calendar.version(), "old_due_at": old.due_at, "new_due_at": due_at,
+    });
+    tell(world, connection, case_id, old.id, "superseded", details, at).await?;
+    open_after(world, connection, calendar, policy, Opening { case_id, kind, subject, anchor_at, at }, Some(old)).await
+}
+
+/// As [`open`], where it takes another's place after that one.
+async fn open_after(
     world: &World,
     connection: &mut PgConnection,
     calendar: &WorkingCalendar,
     policy: &CasePolicy,
     opening: Opening<'_>,
-    generation: i32,
+    before: Option<&Duty>,
 ) -> Result<DutyId, Failure> {
     let Opening { case_id, kind, subject, anchor_at, at } = opening;
+    let generation = before.map_or(0, |before| before.generation + 1);
     let id = duty_id(case_id, kind, subject, generation);
     let (_, _, days) = kind.legal_basis();
     let counted = calendar.count(local_date(anchor_at), days).ok();
-    let ladder = counted.as_ref().map(|counted| planned(policy, kind, counted, at)).unwrap_or_default();
+    // It is the same obligation: what counts from its opening counts from the first one.
+    let generations = match before {
+        Some(_) => duties::generations(&mut *connection, case_id, kind, subject).await?,
+        None => Vec::new(),
+    };
+    let opened_at = generations.first().map_or(at, |first| first.opened_at);
+    let ladder = counted.as_ref().map(|counted| planned(policy, kind, counted, opened_at)).unwrap_or_default();
     let new = NewDuty {
         id,
         case_id,
@@ -84,18 +113,43 @@ pub(crate) async fn open_generation(
         opened_at: at,
     };
     duties::open(connection, &new).await?;
-    let details =
+    let undetermined = counted.is_none().then(|| PlannedRung { rung: UNDETERMINED.to_owned(), at });
+    let mut details =
         json!({ "kind": kind, "subject": subject, "due_at": new.due.map(|(_, at)| at), "estimated": new.estimated });
+    if let Some(before) = before {
+        let rungs = every_rung(&ladder, new.due.map(|(_, at)| at)).into_iter().chain(undetermined.clone());
+        details["told_before"] = json!(inherit(connection, before.id, id, rungs, at).await?);
+    }
     tell(world, connection, case_id, id, "opened", details, at).await?;
-    if counted.is_none() {
-        let rung = PlannedRung { rung: UNDETERMINED.to_owned(), at };
+    if let Some(rung) = undetermined {
         climb(world, connection, case_id, id, &rung, at).await?;
     }
     Ok(id)
 }
 
+/// Claims the rungs of a new duty that were told of for the one before it and have passed for both, as of when they were
+/// told of. Returns their names.
+async fn inherit(
+    connection: &mut PgConnection,
+    before: DutyId,
+    id: DutyId,
+    rungs: impl Iterator<Item = PlannedRung>,
+    at: DateTime<Utc>,
+) -> Result<Vec<String>, Failure> {
+    let told = duties::rungs_of(&mut *connection, before).await?;
+    let mut inherited = Vec::new();
+    for rung in rungs {
+        let claimed_at = told.iter().find(|(planned, _)| planned.rung == rung.rung).map(|(_, claimed_at)| *claimed_at);
+        if let Some(claimed_at) = claimed_at.filter(|claimed_at| rung.at <= at.max(*claimed_at)) {
+            duties::claim_rung(connection, id, &rung, claimed_at).await?;
+            inherited.push(rung.rung);
+        }
+    }
+    Ok(inherited)
+}
+
 /// The id of a duty: a repeat of the step that opens it names the same row.
-pub(crate) fn duty_id(case_id: CaseId, kind: DutyKind, subject: &str, generation: i32) -> DutyId {
+fn duty_id(case_id: CaseId, kind: DutyKind, subject: &str, generation: i32) -> DutyId {
     DutyId::from_uuid(derived_id(case_id, &format!("duty|{}|{subject}|{generation}", kind.as_str())))
 }
 
@@ -140,7 +194,7 @@ pub(crate) async fn watch_duties(world: &World, input: CaseStep) -> Result<Wake,
     let mut next_at: Option<DateTime<Utc>> = None;
     let mut passed: Vec<(DutyId, PlannedRung)> = Vec::new();
     for duty in &open {
-        for rung in rungs(duty) {
+        for rung in every_rung(&duty.ladder, duty.due_at) {
             if rung.at <= input.at {
                 if !claimed.contains(&(duty.id, rung.rung.clone())) {
                     passed.push((duty.id, rung));
@@ -163,10 +217,10 @@ pub(crate) async fn watch_duties(world: &World, input: CaseStep) -> Result<Wake,
     Ok(Wake { next_at, open: u32::try_from(open.len()).unwrap_or(u32::MAX) })
 }
 
-/// Every rung of an open duty, its due instant the last.
-fn rungs(duty: &Duty) -> Vec<PlannedRung> {
-    let due = duty.due_at.map(|at| PlannedRung { rung: BREACHED.to_owned(), at });
-    duty.ladder.iter().cloned().chain(due).collect()
+/// Every rung of a duty, its due instant the last.
+fn every_rung(ladder: &[PlannedRung], due_at: Option<DateTime<Utc>>) -> Vec<PlannedRung> {
+    let due = due_at.map(|at| PlannedRung { rung: BREACHED.to_owned(), at });
+    ladder.iter().cloned().chain(due).collect()
 }
 
 /// Claims a rung, and tells of it where it was not claimed before.

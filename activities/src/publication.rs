@@ -1,4 +1,5 @@
-//! A calendar version put in force in mid-term: inserted, open duties counted anew, their cases told (domain.md §3.2).
+//! A calendar version put in force in mid-term: inserted, open duties and running terms counted anew, their cases told
+//! (domain.md §3.2).
 //! Never edits a duty: one that moves is superseded; and never touches one that was met meanwhile.
 
 use std::collections::HashMap;
@@ -6,16 +7,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use nesie_domain::calendar::{WorkingCalendar, local_date};
 use nesie_domain::case::CasePolicy;
-use nesie_domain::ids::{CaseId, DutyId};
+use nesie_domain::ids::CaseId;
 use nesie_storage::calendar::NewVersion;
 use nesie_storage::duties::{self, Duty};
-use nesie_storage::publication::{self, Approved, Change, version_object};
+use nesie_storage::publication::{self, Approved, Change, Moved, version_object};
 use nesie_storage::{PgConnection, audit, calendar, cases, pool};
 use nesie_workflows::contract::{Publication, PublicationStep, RecomputePage, RecomputedPage, WakeChanged};
 use serde_json::json;
 
 use crate::World;
-use crate::duties::{Opening, current_calendar, duty_id, open_generation, tell};
+use crate::channel::recount_terms;
+use crate::duties::{current_calendar, supersede};
 use crate::failure::Failure;
 use crate::wake::{Woken, stir};
 
@@ -85,8 +87,9 @@ pub(crate) async fn publish_calendar_version(world: &World, input: PublicationSt
     })
 }
 
-/// Counts a page of open duties anew, in one transaction. Where another version has come into force since, that one's
-/// own publication works through the duties, and this one is at its end.
+/// Counts a page of open duties anew, in one transaction, and after the last page the terms of notices, which are few.
+/// Where another version has come into force since, that one's own publication works through them, and this one is at its
+/// end.
 pub(crate) async fn recompute_duties(world: &World, input: RecomputePage) -> Result<RecomputedPage, Failure> {
     let calendar = current_calendar(world).await?;
     if calendar.version().as_str() != input.version {
@@ -114,6 +117,9 @@ pub(crate) async fn recompute_duties(world: &World, input: RecomputePage) -> Res
         changed += 1;
     }
     pool::commit(transaction).await?;
+    if next.is_none() {
+        changed += recount_terms(world, &calendar, input.at).await?;
+    }
     Ok(RecomputedPage { next, changed })
 }
 
@@ -127,42 +133,24 @@ async fn move_duty(
     due_at: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    let generation = duty.generation + 1;
-    let new_id: DutyId = duty_id(duty.case_id, duty.kind, &duty.subject, generation);
-    duties::supersede(connection, duty.id, new_id, at).await?;
-    let details = json!({
-        "kind": duty.kind, "by": new_id, "calendar_version": calendar.version(),
-        "old_due_at": duty.due_at, "new_due_at": due_at,
-    });
-    tell(world, connection, duty.case_id, duty.id, "superseded", details, at).await?;
-    let opening =
-        Opening { case_id: duty.case_id, kind: duty.kind, subject: &duty.subject, anchor_at: duty.anchor_at, at };
-    open_generation(world, connection, calendar, policy, opening, generation).await?;
+    let new_duty_id = supersede(world, connection, calendar, policy, duty, duty.anchor_at, at).await?;
     let earlier = match (duty.due_at, due_at) {
         (Some(old), Some(new)) => new < old,
         (None, Some(_)) => true,
         (_, None) => false,
     };
-    let change = Change {
-        duty_id: duty.id,
-        case_id: duty.case_id,
-        new_duty_id: new_id,
-        old_due_at: duty.due_at,
-        new_due_at: due_at,
-        earlier,
-        recorded_at: at,
-        woken_at: None,
-    };
+    let moved = Moved::Duty { duty_id: duty.id, new_duty_id, old_due_at: duty.due_at, new_due_at: due_at };
+    let change = Change { case_id: duty.case_id, moved, earlier, recorded_at: at, woken_at: None };
     Ok(publication::record_change(connection, calendar.version().as_str(), &change).await?)
 }
 
-/// Tells cases whose duties moved, those with less time than before first. A case whose workflow is not there reads its
+/// Tells cases whose terms moved, those with less time than before first. A case whose workflow is not there reads its
 /// rows when it starts, or has ended.
 pub(crate) async fn wake_changed_cases(world: &World, input: WakeChanged) -> Result<u32, Failure> {
     let cases = publication::to_wake(&world.pool, &input.version, input.limit.into()).await?;
     for case_id in &cases {
         if stir(world, *case_id).await? == Woken::NotThere {
-            tracing::info!(case = %case_id, "a case whose duty moved has no workflow to wake");
+            tracing::info!(case = %case_id, "a case whose term moved has no workflow to wake");
         }
         publication::mark_woken(&world.pool, &input.version, *case_id, input.at).await?;
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 pub use notice::{
     NoticeVersion, Receipt, Term, insert_receipt, insert_term, insert_version, latest_version, receipt, term,
+    terms_of_other_versions,
 };
 
 use crate::error::{During, StorageError};
@@ -269,6 +270,7 @@ mod tests {
         assert!(insert_receipt(&mut connection, id, &new).await.is_err(), "one notice, one receipt");
         assert_eq!(receipt(&pool, id).await.expect("read"), Some(new));
         let counted = Term {
+            generation: 0,
             strict: true,
             earliest_on: NaiveDate::from_ymd_opt(2026, 1, 27).expect("a date"),
             calendar_version: "kz-test".to_owned(),
@@ -276,7 +278,11 @@ mod tests {
             recorded_at: DateTime::UNIX_EPOCH,
         };
         insert_term(&mut connection, id, &counted).await.expect("stored");
-        assert_eq!(term(&pool, id).await.expect("read"), Some(counted));
+        assert!(insert_term(&mut connection, id, &counted).await.is_err(), "a term is never written twice");
+        assert_eq!(term(&pool, id).await.expect("read"), Some(counted.clone()));
+        let anew = Term { generation: 1, calendar_version: "kz-test-2".to_owned(), ..counted };
+        insert_term(&mut connection, id, &anew).await.expect("stored");
+        assert_eq!(term(&pool, id).await.expect("read"), Some(anew), "the last count");
 
         let found = attachments(&pool, id, &[attached]).await.expect("read");
         assert_eq!((found[0].name.as_str(), found[0].sha256.as_slice()), ("policy.pdf", &[7_u8; 32][..]));

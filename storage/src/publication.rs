@@ -1,4 +1,4 @@
-//! Publication of a calendar version by two people: what was proposed, which duties it moved, whose cases were woken.
+//! Publication of a calendar version by two people: what was proposed, which terms it moved, whose cases were woken.
 //! Never counts days, and never decides who may publish.
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -127,20 +127,37 @@ pub async fn published_by_request(
     Ok(found.map(|id| id.map(ApprovalId::from_uuid)))
 }
 
-/// A duty that a publication moved.
+/// What a publication moved.
+#[derive(Clone, Debug)]
+pub enum Moved {
+    /// A duty, by one in its place.
+    Duty {
+        /// The superseded duty.
+        duty_id: DutyId,
+        /// The duty in its place.
+        new_duty_id: DutyId,
+        /// When it fell due; `None` where that was undetermined.
+        old_due_at: Option<DateTime<Utc>>,
+        /// When it falls due now; `None` where that is undetermined.
+        new_due_at: Option<DateTime<Utc>>,
+    },
+    /// The term of a channel notice, of which a case has one.
+    NoticeTerm {
+        /// The first day on which the channel could open.
+        old_earliest_on: NaiveDate,
+        /// The first day on which it can.
+        new_earliest_on: NaiveDate,
+    },
+}
+
+/// A term that a publication moved.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// The superseded duty.
-    pub duty_id: DutyId,
-    /// Its case.
+    /// Whose it is.
     pub case_id: CaseId,
-    /// The duty in its place.
-    pub new_duty_id: DutyId,
-    /// When it fell due; `None` where that was undetermined.
-    pub old_due_at: Option<DateTime<Utc>>,
-    /// When it falls due now; `None` where that is undetermined.
-    pub new_due_at: Option<DateTime<Utc>>,
-    /// Whether it falls due sooner than before, or only now at all.
+    /// Which, and from where to where.
+    pub moved: Moved,
+    /// Whether it ends sooner than before, or only now at all.
     pub earlier: bool,
     /// When it was moved.
     pub recorded_at: DateTime<Utc>,
@@ -153,15 +170,28 @@ pub struct Change {
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn record_change(connection: &mut PgConnection, version: &str, change: &Change) -> Result<(), StorageError> {
+    let (duties, due_at, earliest_on) = match &change.moved {
+        Moved::Duty { duty_id, new_duty_id, old_due_at, new_due_at } => {
+            (Some((duty_id.as_uuid(), new_duty_id.as_uuid())), (*old_due_at, *new_due_at), None)
+        }
+        Moved::NoticeTerm { old_earliest_on, new_earliest_on } => {
+            (None, (None, None), Some((*old_earliest_on, *new_earliest_on)))
+        }
+    };
+    let ((duty_id, new_duty_id), (old_due_at, new_due_at)) = (duties.unzip(), due_at);
+    let (old_earliest_on, new_earliest_on) = earliest_on.unzip();
     let written = sqlx::query!(
-        "INSERT INTO calendar_changes (version, duty_id, case_id, new_duty_id, old_due_at, new_due_at, earlier, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO calendar_changes (version, duty_id, case_id, new_duty_id, old_due_at, new_due_at, old_earliest_on
+            , new_earliest_on, earlier, recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         version,
-        change.duty_id.as_uuid(),
+        duty_id,
         change.case_id.as_uuid(),
-        change.new_duty_id.as_uuid(),
-        change.old_due_at,
-        change.new_due_at,
+        new_duty_id,
+        old_due_at,
+        new_due_at,
+        old_earliest_on,
+        new_earliest_on,
         change.earlier,
         change.recorded_at,
     )
@@ -174,7 +204,7 @@ pub async fn record_change(connection: &mut PgConnection, version: &str, change:
 /// The changes of a version in the order in which they were made, from after the given position.
 ///
 /// # Errors
-/// [`StorageError::Driver`].
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for a change of nothing.
 pub async fn changes(
     pool: &PgPool,
     version: &str,
@@ -183,9 +213,11 @@ pub async fn changes(
 ) -> Result<Vec<Change>, StorageError> {
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
-        "SELECT duty_id, case_id, new_duty_id, old_due_at, new_due_at, earlier, recorded_at, woken_at FROM calendar_changes
-         WHERE version = $1 AND ($2::timestamptz IS NULL OR (recorded_at, duty_id) > ($2, $3::uuid))
-         ORDER BY recorded_at, duty_id LIMIT $4",
+        "SELECT duty_id, case_id, new_duty_id, old_due_at, new_due_at, old_earliest_on, new_earliest_on, earlier, recorded_at
+              , woken_at
+         FROM calendar_changes
+         WHERE version = $1 AND ($2::timestamptz IS NULL OR (recorded_at, moved_id) > ($2, $3::uuid))
+         ORDER BY recorded_at, moved_id LIMIT $4",
         version,
         after_at,
         after_id,
@@ -194,22 +226,47 @@ pub async fn changes(
     .fetch_all(pool)
     .await
     .during("calendar_changes.page")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Change {
-            duty_id: DutyId::from_uuid(row.duty_id),
-            case_id: CaseId::from_uuid(row.case_id),
-            new_duty_id: DutyId::from_uuid(row.new_duty_id),
-            old_due_at: row.old_due_at,
-            new_due_at: row.new_due_at,
-            earlier: row.earlier,
-            recorded_at: row.recorded_at,
-            woken_at: row.woken_at,
+    rows.into_iter()
+        .map(|row| {
+            let duties = row.duty_id.zip(row.new_duty_id);
+            let moved = match (duties, row.old_earliest_on.zip(row.new_earliest_on)) {
+                (Some((duty_id, new_duty_id)), None) => Moved::Duty {
+                    duty_id: DutyId::from_uuid(duty_id),
+                    new_duty_id: DutyId::from_uuid(new_duty_id),
+                    old_due_at: row.old_due_at,
+                    new_due_at: row.new_due_at,
+                },
+                (None, Some((old_earliest_on, new_earliest_on))) => {
+                    Moved::NoticeTerm { old_earliest_on, new_earliest_on }
+                }
+                _ => {
+                    let row = row.case_id.to_string();
+                    return Err(StorageError::Inconsistent { table: "calendar_changes", column: "duty_id", row });
+                }
+            };
+            Ok(Change {
+                case_id: CaseId::from_uuid(row.case_id),
+                moved,
+                earlier: row.earlier,
+                recorded_at: row.recorded_at,
+                woken_at: row.woken_at,
+            })
         })
-        .collect())
+        .collect()
 }
 
-/// Cases whose duties were moved and that were not told yet, those whose term is shorter now first.
+impl Change {
+    /// What tells it from the others of its version: the superseded duty, or the case of the notice.
+    #[must_use]
+    pub fn moved_id(&self) -> Uuid {
+        match self.moved {
+            Moved::Duty { duty_id, .. } => duty_id.as_uuid(),
+            Moved::NoticeTerm { .. } => self.case_id.as_uuid(),
+        }
+    }
+}
+
+/// Cases whose terms were moved and that were not told yet, those whose term is shorter now first.
 ///
 /// # Errors
 /// [`StorageError::Driver`].

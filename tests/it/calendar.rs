@@ -5,11 +5,11 @@ use chrono::TimeDelta;
 use nesie_platform::clock::now;
 use nesie_workflows::contract::DutySweepDone;
 use nesie_workflows::duty_sweep::DutySweep;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowStartOptions};
 
-use crate::harness::{Case, Stack, eventually};
+use crate::harness::{Case, Stack, calendar_day, eventually};
 
 #[tokio::test]
 async fn a_version_published_by_two_people_in_mid_term_supersedes_the_duties_that_move() {
@@ -27,24 +27,11 @@ async fn a_version_published_by_two_people_in_mid_term_supersedes_the_duties_tha
     let after_it = counted["due_on"].as_str().expect("a day").to_string();
 
     // The day on which the regulator is to be informed becomes a day off.
-    let in_force = before["calendar_version"].as_str().expect("a version").to_string();
-    let version = compliance.get(&format!("/v1/calendar/versions/{in_force}")).await;
-    let mut days = version["days"].as_array().expect("days").clone();
-    days.push(json!({
-        "on": due_on, "kind": "transferred_day_off", "name": "Перенос", "source": "Приказ № 1", "estimated": false,
-    }));
-    let proposed = json!({
-        "version": "kz-story", "first_day": version["first_day"], "last_day": version["last_day"],
-        "source": "Приказ № 1", "days": days, "reason": "опубликован приказ о переносе",
-    });
-    let (status, answer) = compliance.send(Method::POST, "/v1/calendar/versions", Some(proposed)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-    let decision = format!("/v1/approvals/{}/decision", answer["approval_id"].as_str().expect("an id"));
-    let yes = json!({"decision": "approve", "reason": "сверено с приказом"});
-    let same = stack.front("dana", "compliance approver").await;
-    let (status, answer) = same.send(Method::POST, &decision, Some(yes.clone())).await;
+    let day_off = calendar_day(&due_on, "transferred_day_off", "Перенос");
+    let approval = stack.propose_calendar("kz-story", None, &[day_off]).await;
+    let (status, answer) = stack.front("dana", "compliance approver").await.decide(&approval, "approve").await;
     assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")), "{answer}");
-    let (status, answer) = stack.front("aliya", "approver").await.send(Method::POST, &decision, Some(yes)).await;
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval, "approve").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
 
     let view = case.with_duties("superseded", 2).await;
@@ -69,9 +56,13 @@ async fn a_version_published_by_two_people_in_mid_term_supersedes_the_duties_tha
     assert!(String::from_utf8_lossy(&history).contains("stirred"), "the case was woken by a signal");
 }
 
+fn sweep_id(stack: &Stack, number: u32) -> String {
+    format!("{}/sweep/{number}", stack.task_queue)
+}
+
 /// One sweep over all cases of the stack, as the schedule starts it.
 async fn sweep(stack: &Stack, number: u32) -> DutySweepDone {
-    let id = format!("{}/sweep/{number}", stack.task_queue);
+    let id = sweep_id(stack, number);
     let options = WorkflowStartOptions::new(stack.task_queue.clone(), id).build();
     let handle = stack.temporal().await.start_workflow(DutySweep::run, (), options).await.expect("the sweep starts");
     handle.get_result(Default::default()).await.expect("the sweep succeeds")
@@ -97,7 +88,8 @@ async fn the_sweep_proves_that_every_open_duty_has_a_live_timer_and_tells_of_one
     // Somebody ends the workflow behind our back: the duties are still open, and nothing would wake.
     let handle = stack.temporal().await.get_workflow_handle::<UntypedWorkflow>(case.workflow());
     handle.terminate(Default::default()).await.expect("terminated");
-    let found = sweep(&stack, rand::random()).await;
+    let found = sweep(&stack, 0).await;
+    stack.keep_history_of(&sweep_id(&stack, 0), "duty-sweep").await;
     assert_eq!(found.findings.len(), 1, "{:?}", found.findings);
     assert_eq!(found.findings[0].case_id.to_string(), case.id);
     let alerts: i64 = sqlx::query_scalar("SELECT count(*) FROM audit WHERE action = 'duty_sweep_findings'")

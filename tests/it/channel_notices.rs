@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use nesie_workflows::case::{AnyCase, Stirred};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use temporalio_client::WorkflowSignalOptions;
 
-use crate::harness::{Front, NewApplication, Stack, StackOptions, account, eventually, notice, time};
+use crate::harness::{Front, NewApplication, Stack, StackOptions, account, calendar_day, eventually, notice, time};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -206,4 +209,97 @@ async fn each_terminal_is_notified_by_its_location() {
     let letters = stack.sandbox.ledger("regulator").await;
     let told: Vec<&str> = letters.iter().filter_map(|letter| letter["body"]["name"].as_str()).collect();
     assert_eq!(told, locations, "{letters:?}");
+}
+
+/// How often the term of a notice was told of as passed.
+async fn told(compliance: &Front, path: &str) -> usize {
+    let story = compliance.get(&format!("{path}/timeline")).await;
+    let facts = story["items"].as_array().expect("a timeline").clone();
+    facts.iter().filter(|fact| fact["kind"] == "channel_notice_term_passed").count()
+}
+
+/// The first instant of a day in Almaty.
+fn begins(day: NaiveDate) -> DateTime<Utc> {
+    format!("{day}T00:00:00+05:00").parse().expect("an instant")
+}
+
+/// The day comes: it is told of, and the channel opens.
+async fn opens_on(stack: &Stack, compliance: &Front, path: &str, earliest: NaiveDate) {
+    let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+    time::advance_to(&stack.temporal().await, &case, begins(earliest) + TimeDelta::minutes(1)).await;
+    eventually("the term is told of", || async {
+        match told(compliance, path).await {
+            1 => Ok(()),
+            times => Err(times.to_string()),
+        }
+    })
+    .await;
+    done(compliance, Method::POST, &format!("{path}/activation"), json!({})).await;
+    compliance.case_at(path, "closed").await;
+}
+
+/// Whoever tells a notice that waits, as the sweep does where it finds something, wakes it and moves nothing. The history is
+/// of a worker that did not listen yet.
+#[tokio::test]
+async fn a_notice_that_is_told_though_nothing_moved_waits_for_its_day() {
+    let stack = without_channels().await;
+    let compliance = stack.front("aigul", "compliance").await;
+    let path = draft(&compliance, notice("web", "web_resource", json!({}))).await;
+    done(&compliance, Method::POST, &format!("{path}/sending"), json!({})).await;
+    let waiting = compliance.case_at(&path, "awaiting_term").await;
+    let earliest: NaiveDate = waiting["stage"]["earliest_on"].as_str().expect("a day").parse().expect("a day");
+    let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+    let temporal = stack.temporal().await;
+    let handle = temporal.get_workflow_handle::<AnyCase>(case.clone());
+    handle.signal(Stirred, (), WorkflowSignalOptions::default()).await.expect("it is told");
+    time::advance_to(&temporal, &case, begins(earliest) - TimeDelta::minutes(1)).await;
+    assert_eq!(told(&compliance, &path).await, 0, "not before its day");
+    opens_on(&stack, &compliance, &path, earliest).await;
+    stack.keep_history_of(&case, "channel-notice-told").await;
+}
+
+/// a calendar that comes into force while a notice waits moves the first day, what the pages show of it, and the timer.
+#[tokio::test]
+async fn a_calendar_published_in_mid_term_moves_the_day_on_which_a_channel_may_open() {
+    let stack = without_channels().await;
+    let compliance = stack.front("aigul", "compliance").await;
+    let path = draft(&compliance, notice("web", "web_resource", json!({}))).await;
+    done(&compliance, Method::POST, &format!("{path}/sending"), json!({})).await;
+    let day = |value: &Value| value.as_str().expect("a day").parse::<NaiveDate>().expect("a day");
+    let before = day(&compliance.case_at(&path, "awaiting_term").await["stage"]["earliest_on"]);
+    let counted = compliance.get(&format!("{path}/draft")).await["term"]["counted"]["counted"].clone();
+    let tenth = day(&counted[9]);
+    assert_eq!(before, tenth.succ_opt().expect("a day"));
+
+    // The tenth day becomes a day off: the next working day is the tenth now.
+    let next = compliance.get(&format!("/v1/calendar/working-days?from={tenth}&days=1")).await;
+    let earliest = day(&next["due_on"]).succ_opt().expect("a day");
+    let day_off = calendar_day(&tenth.to_string(), "transferred_day_off", "Перенос");
+    stack.publish_calendar("kz-moved", None, &[day_off]).await;
+    let change = eventually("the change is listed and the case told", || async {
+        let changes = compliance.get("/v1/calendar/versions/kz-moved/changes").await;
+        let items = changes["items"].as_array().cloned().unwrap_or_default();
+        let told = items.len() == 1 && !items[0]["woken_at"].is_null();
+        if told { Ok(items[0].clone()) } else { Err(changes.to_string()) }
+    })
+    .await;
+    assert_eq!(
+        (&change["old_earliest_on"], &change["new_earliest_on"], &change["earlier"], &change["duty_id"]),
+        (&json!(before), &json!(earliest), &json!(false), &Value::Null)
+    );
+    assert_eq!(compliance.get(&path).await["stage"]["earliest_on"], json!(earliest));
+    let term = compliance.get(&format!("{path}/draft")).await["term"].clone();
+    assert_eq!((&term["earliest_on"], &term["calendar_version"]), (&json!(earliest), &json!("kz-moved")));
+
+    let case = format!("case/{}", path.rsplit('/').next().expect("an id"));
+    let temporal = stack.temporal().await;
+    time::advance_to(&temporal, &case, begins(earliest) - TimeDelta::minutes(1)).await;
+    assert_eq!(told(&compliance, &path).await, 0, "the day that it was has passed, and is none any more");
+    let (status, answer) = compliance.act(Method::POST, &format!("{path}/activation"), json!({})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    let too_early = json!({"code": "channel_notice.too_early", "detail": earliest});
+    assert_eq!(answer["refusal"], too_early, "{answer}");
+    opens_on(&stack, &compliance, &path, earliest).await;
+    stack.proves("R-030", &case, "channel_notice_term_counted", json!({"instead_of": before})).await;
+    stack.keep_history_of(&case, "channel-notice-term-moved").await;
 }

@@ -1,10 +1,12 @@
 //! Leaks of personal data (para 36) over the real stack, with the sandbox's ledgers as the oracle.
 
+use std::time::Duration;
+
 use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually};
+use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually, time};
 use crate::parking::parked;
 
 const PHONE: &str = "+77011234567";
@@ -105,6 +107,7 @@ async fn a_flagged_client_waits_for_all_three_measures_and_then_goes_on() {
 
     case.done("closure", json!({"reason": "проверен"})).await;
     case.at_stage("closed").await;
+    stack.keep_history_of(&case.workflow(), "data-leak").await;
     let next = site.submit(&NewApplication::of(&iin)).await;
     site.at_stage(&next, "awaiting_acknowledgement").await;
     assert_eq!(checks(&stack).await, (1, 0), "whoever is cleared goes on at once");
@@ -192,4 +195,52 @@ async fn a_flag_outlives_its_case_and_another_report_brings_the_call() {
     assert!(!open.contains(&iin), "{open}");
     let (status, _) = compliance.send(Method::POST, "/v1/data-leaks", Some(leak("LEAK-6", &["123"]))).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// An application of a flagged client, as far as the call that compliance has to make.
+async fn waiting_for_call(site: &Front, iin: &str) -> String {
+    let id = site.submit(&NewApplication::of(iin)).await;
+    site.identify(&id, "awaiting_leak_verification").await;
+    site.at_stage(&id, "awaiting_verification_call").await;
+    id
+}
+
+#[tokio::test]
+async fn an_application_that_waits_for_the_call_is_withdrawn_or_expires_and_the_call_still_counts() {
+    let stack = Stack::start().await;
+    let (site, compliance) = (stack.site().await, stack.front("dana", "compliance").await);
+    let (changes_his_mind, stays_away) = (stack.somebody(), stack.somebody());
+    let (first, first_client) = flagged(&compliance, leak("LEAK-7", &[&changes_his_mind])).await;
+    let (second, second_client) = flagged(&compliance, leak("LEAK-8", &[&stays_away])).await;
+
+    let withdrawn = waiting_for_call(&site, &changes_his_mind).await;
+    let path = format!("/v1/applications/{withdrawn}/withdrawal");
+    let (status, answer) = site.act(Method::POST, &path, json!({"reason": "передумал"})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(site.outcome(&withdrawn).await, json!({"outcome": "withdrawn"}));
+
+    let expired = waiting_for_call(&site, &stays_away).await;
+    let (temporal, workflow, day) = (stack.temporal().await, format!("application/{expired}"), 24 * 3_600);
+    time::advance(&temporal, &workflow, Duration::from_secs(9 * day)).await;
+    assert_eq!(site.application(&expired).await["stage"]["stage"], "awaiting_verification_call");
+    time::advance(&temporal, &workflow, Duration::from_secs(2 * day)).await;
+    assert_eq!(site.outcome(&expired).await, json!({"outcome": "expired"}));
+    stack.keep_history(&expired, "leak-call-expired").await;
+    let payouts = stack.sandbox.ledger("payments").await;
+    assert!(!payouts.iter().any(|entry| entry["amount"].is_i64()), "no money: {payouts:?}");
+
+    // The flags are still there, and so is what was done; the call ends them, and wakes nothing that is over.
+    for (case, client_id, iin, over) in
+        [(&first, first_client, &changes_his_mind, &withdrawn), (&second, second_client, &stays_away, &expired)]
+    {
+        let row = client(case).await;
+        assert!(!row["identified_at"].is_null() && row["cleared_at"].is_null(), "{row}");
+        let outcome = site.application(over).await["outcome"].clone();
+        case.done("verification-calls", call(&client_id)).await;
+        let row = client(case).await;
+        assert!(!row["cleared_at"].is_null(), "{row}");
+        assert_eq!(site.application(over).await["outcome"], outcome, "what is over stays over");
+        let next = site.submit(&NewApplication::of(iin)).await;
+        site.at_stage(&next, "awaiting_acknowledgement").await;
+    }
 }

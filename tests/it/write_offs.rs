@@ -9,7 +9,7 @@ use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, Granted, Stack, StackOptions, document, eventually, time};
+use crate::harness::{Case, Front, Granted, Stack, StackOptions, calendar_day, document, eventually, time};
 use crate::parking::decide as decide_on_parked;
 
 fn verdict(granted: &Granted, number: &str, received_at: DateTime<Utc>) -> Value {
@@ -311,10 +311,22 @@ async fn the_clock_of_a_verdict_counts_fifteen_working_days_and_a_breach_stays_o
     assert_eq!(duty["due_on"], "2026-04-02", "{duty}");
     assert!(duty["due_at_almaty"].as_str().expect("due").starts_with("2026-04-03T00:00:00+05:00"), "{duty}");
 
+    // A holiday inside the term that begins now, whenever this runs: the fifth of the days that would be counted. What was
+    // the sixteenth day is the fifteenth.
+    let today = local_date(now() - TimeDelta::minutes(5));
+    let sixteen = compliance.get(&format!("/v1/calendar/working-days?from={today}&days=16")).await;
+    let holiday = sixteen["counted"][4].as_str().expect("a day").to_string();
+    let day_off = calendar_day(&holiday, "public_holiday", "День, объявленный праздничным");
+    stack.publish_calendar("kz-holiday", None, &[day_off]).await;
+
     let case = report(&compliance, &granted, "5-1").await;
     let duty = case.duty("decide_write_off").await;
     let full = compliance.get(&format!("/v1/duties/{}", duty["id"].as_str().expect("an id"))).await;
     assert_eq!(full["count"]["counted"].as_array().expect("days").len(), 15, "{full}");
+    assert_eq!(full["due_on"], sixteen["due_on"], "{full}");
+    let skipped = full["count"]["skipped"].as_array().expect("days");
+    let off = json!({"on": holiday, "reason": "День, объявленный праздничным"});
+    assert!(skipped.contains(&off), "{full}");
     let due: DateTime<Utc> = full["due_at"].as_str().expect("a due instant").parse().expect("an instant");
     let (temporal, database) = (stack.temporal().await, stack.database().await);
     let past_due = (due - now()).to_std().expect("ahead") + Duration::from_secs(60);

@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use super::{WORD_TO_SEND, anchor, case_of, duty_of, version_of};
 use crate::World;
 use crate::case::{Acting, Deed, submissions};
-use crate::duties::{self, Opening, current_calendar, duty_id};
+use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
 
 /// The fact of a withdrawal; there is one a notice.
-const WITHDRAWN: &str = "withdraw_notice";
+pub(super) const WITHDRAWN: &str = "withdraw_notice";
 
 /// An act that is being decided.
 struct Deciding<'a>(Acting<'a>);
@@ -110,21 +110,19 @@ impl Deciding<'_> {
         planned_on: NaiveDate,
     ) -> Result<(), Failure> {
         let case_id = self.0.submission.case_id;
-        let kind = duty_of(&version.subject);
+        let (kind, world, at) = (duty_of(&version.subject), self.0.world, self.0.at);
+        let case = case_of(world, case_id).await?;
+        let calendar = current_calendar(world).await?;
+        let anchor_at = anchor(planned_on)?;
         let known = rows::of_case(&mut *connection, case_id).await?;
-        let generation = known.iter().filter(|duty| duty.kind == kind).map(|duty| duty.generation + 1).max();
-        let generation = generation.unwrap_or(0);
-        let open = known.iter().find(|duty| duty.kind == kind && duty.state == DutyState::Open);
-        if let Some(old) = open {
-            let by = duty_id(case_id, kind, "", generation);
-            rows::supersede(connection, old.id, by, self.0.at).await?;
-            let details = json!({ "kind": kind, "superseded_by": by });
-            duties::tell(self.0.world, connection, case_id, old.id, "superseded", details, self.0.at).await?;
-        }
-        let case = case_of(self.0.world, case_id).await?;
-        let calendar = current_calendar(self.0.world).await?;
-        let opening = Opening { case_id, kind, subject: "", anchor_at: anchor(planned_on)?, at: self.0.at };
-        duties::open_generation(self.0.world, connection, &calendar, &case.policy, opening, generation).await?;
+        // A draft is amended only before it is sent: its duty, where it has one, is open.
+        match known.iter().find(|duty| duty.kind == kind && duty.state == DutyState::Open) {
+            Some(old) => duties::supersede(world, connection, &calendar, &case.policy, old, anchor_at, at).await?,
+            None => {
+                let opening = Opening { case_id, kind, subject: "", anchor_at, at };
+                duties::open(world, connection, &calendar, &case.policy, opening).await?
+            }
+        };
         Ok(())
     }
 

@@ -1,17 +1,18 @@
 //! A notice of a channel, step by step: taken up, amended with its duty, sent once whatever the regulator's channel does,
 //! its term counted, and in effect only after it.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use nesie_domain::calendar::local_date;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use nesie_domain::calendar::{CalendarDay, CalendarVersion, DayKind, local_date};
 use nesie_domain::case::{CaseKind, CaseOutcome, CasePolicy, CaseStage};
 use nesie_domain::channel::{ChannelKind, ChannelOperation, NoticeContents, NoticeKind, NoticeSubject};
 use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
 use nesie_domain::person::Channel;
 use nesie_platform::protection::sha256;
 use nesie_storage::bodies::{ChannelNoticeDetails, NoticeAmendment, submission_place};
+use nesie_storage::calendar::{self, NewVersion};
 use nesie_storage::cases::{self, CaseDocument, CaseSubmission, NewCase, details_place, document_place};
 use nesie_storage::policy;
-use nesie_workflows::contract::{CaseActs, CaseAnswer, CaseStep};
+use nesie_workflows::contract::{CaseActs, CaseAnswer, CaseStep, RecomputePage};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::scene::{Ask, Scene};
 use crate::channel::{count_notice_term, open_channel_notice, record_channel_acts, send_notice, tell_of_term};
 use crate::failure::FailureClass;
+use crate::publication::recompute_duties;
 
 /// A notice of a mobile application, and the scene that it is worked on in.
 struct Notice {
@@ -37,6 +39,10 @@ fn contents() -> NoticeContents {
 
 impl Notice {
     async fn new(pool: PgPool, notice: NoticeKind) -> Self {
+        Self::of(pool, notice, contents()).await
+    }
+
+    async fn of(pool: PgPool, notice: NoticeKind, contents: NoticeContents) -> Self {
         nesie_storage::migrate::migrate_with(&pool).await.expect("the calendar is shipped");
         let scene = Scene::new(pool, Ask::default()).await;
         let id = CaseId::from_uuid(Uuid::now_v7());
@@ -46,8 +52,7 @@ impl Notice {
             code: Channel::parse("mobile").expect("a code"),
             kind: ChannelKind::MobileApplication,
         };
-        let details =
-            ChannelNoticeDetails { subject, contents: contents(), document_ids: vec![document], sent_outside: None };
+        let details = ChannelNoticeDetails { subject, contents, document_ids: vec![document], sent_outside: None };
         let details = serde_json::to_vec(&details).expect("JSON");
         let protection = &scene.world.protection;
         let new = NewCase {
@@ -179,7 +184,7 @@ async fn a_channel_opens_on_its_day_with_what_was_notified(pool: PgPool) {
     let early = earliest_on.pred_opt().expect("a day");
     let refused =
         CaseAnswer::Refused { code: "channel_notice.too_early".to_owned(), detail: Some(earliest_on.to_string()) };
-    let noon = |day: chrono::NaiveDate| day.and_hms_opt(7, 0, 0).expect("noon in Almaty").and_utc();
+    let noon = |day: NaiveDate| day.and_hms_opt(7, 0, 0).expect("noon in Almaty").and_utc();
     assert_eq!(notice.act("activate", json!({}), noon(early)).await, (refused, stage));
     assert_eq!(policy::channel(&world.pool, "mobile").await.expect("read"), None);
     tell_of_term(world, CaseStep { case_id: notice.id, at: noon(earliest_on) }).await.expect("told");
@@ -229,5 +234,85 @@ async fn a_withdrawn_notice_takes_no_more_acts_and_a_change_needs_an_open_channe
     assert_eq!(notice.act("withdraw", json!({}), later).await, (CaseAnswer::DONE, withdrawn));
     let over = CaseAnswer::Refused { code: "channel_notice.over".to_owned(), detail: None };
     assert_eq!(notice.act("activate", json!({}), later).await, (over, withdrawn));
+    notice.end().await;
+}
+
+/// Puts a version in force in which one more day is off, and works through what is open by the one before; how much moved.
+async fn publish(notice: &Notice, version: &str, day_off: NaiveDate, at: DateTime<Utc>) -> u32 {
+    let scene = &notice.scene;
+    let in_force = calendar::current(&scene.owner).await.expect("there is one");
+    let mut days: Vec<CalendarDay> = in_force.days().cloned().collect();
+    days.push(CalendarDay {
+        on: day_off,
+        kind: DayKind::TransferredDayOff,
+        name: "Выходной".to_owned(),
+        source: "приказ Министра труда".to_owned(),
+        estimated: false,
+    });
+    let new = NewVersion {
+        version: CalendarVersion::parse(version).expect("a version"),
+        first_day: in_force.span().0,
+        last_day: in_force.span().1,
+        source: "приказ".to_owned(),
+        published_at: at,
+        days,
+    };
+    let mut connection = scene.owner.acquire().await.expect("a connection");
+    assert!(calendar::insert(&mut connection, &new, "i|s", None).await.expect("published"));
+    drop(connection);
+    let page = RecomputePage { version: version.to_owned(), after: None, limit: 100, at };
+    recompute_duties(&scene.world, page).await.expect("recomputed").changed
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_calendar_version_moves_the_term_of_a_notice_that_waits_and_is_told_of_on_the_new_day(pool: PgPool) {
+    let notice = Notice::of(pool, NoticeKind::Opening, NoticeContents { planned_on: None, ..contents() }).await;
+    let (scene, world) = (&notice.scene, &notice.scene.world);
+    let CaseStage::AwaitingTerm { earliest_on } = notice.sent().await else { panic!("it waits for its term") };
+    // The last of the ten working days becomes a day off: the next working day takes its place.
+    let tenth = earliest_on.pred_opt().expect("a day");
+    let shipped = calendar::current(&scene.owner).await.expect("there is one");
+    let moved_to = shipped.count(tenth, 1).expect("within the span").due_on.succ_opt().expect("a day");
+    assert_eq!(publish(&notice, "kz-2", tenth, scene.now()).await, 1);
+    let page = RecomputePage { version: "kz-2".to_owned(), after: None, limit: 100, at: scene.now() };
+    assert_eq!(recompute_duties(world, page).await.expect("again").changed, 0, "once");
+
+    let stage = CaseStage::AwaitingTerm { earliest_on: moved_to };
+    assert_eq!(count_notice_term(world, notice.step()).await, Ok(stage), "what the workflow reads when it is woken");
+    let shown = "SELECT stage ->> 'earliest_on' FROM cases WHERE kind = 'channel_notice'";
+    assert_eq!(scene.value(shown).await, moved_to.to_string());
+    let terms = "SELECT string_agg(earliest_on || ' ' || calendar_version, ', ' ORDER BY recorded_at) FROM channel_notice_terms";
+    assert_eq!(
+        scene.value(terms).await,
+        format!("{earliest_on} kz-2026-11-22, {moved_to} kz-2"),
+        "the old one is kept"
+    );
+    let listed = "SELECT string_agg(version || ' ' || old_earliest_on || ' ' || new_earliest_on || ' ' || earlier, ', ') FROM calendar_changes";
+    assert_eq!(scene.value(listed).await, format!("kz-2 {earliest_on} {moved_to} false"));
+    let counted = "SELECT count(*) FROM audit WHERE action = 'channel_notice_term_counted'";
+    assert_eq!(scene.value(counted).await, "2");
+
+    let noon = |day: NaiveDate| day.and_hms_opt(7, 0, 0).expect("noon in Almaty").and_utc();
+    let told = "SELECT count(*) FROM timeline WHERE kind = 'channel_notice_term_passed'";
+    let tell = async |day| {
+        tell_of_term(world, CaseStep { case_id: notice.id, at: noon(day) }).await.expect("read anew");
+        scene.value(told).await
+    };
+    assert_eq!(tell(earliest_on).await, "0", "the day that it was is none any more");
+    let refused =
+        CaseAnswer::Refused { code: "channel_notice.too_early".to_owned(), detail: Some(moved_to.to_string()) };
+    assert_eq!(notice.act("activate", json!({}), noon(earliest_on)).await, (refused, stage));
+    assert_eq!(tell(moved_to).await, "1");
+    assert_eq!(tell(moved_to).await, "1", "once");
+
+    // It moves once more, after it was told of: the day lies ahead again, and is told of again.
+    let eleventh = moved_to.pred_opt().expect("a day");
+    let last = shipped.count(eleventh, 1).expect("within the span").due_on.succ_opt().expect("a day");
+    assert_eq!(publish(&notice, "kz-3", eleventh, scene.now()).await, 1);
+    assert_eq!(tell(moved_to).await, "1");
+    assert_eq!(tell(last).await, "2");
+    assert_eq!(notice.act("activate", json!({}), noon(last)).await, (CaseAnswer::DONE, CaseStage::InEffect));
+    // In effect: no calendar moves it any more.
+    assert_eq!(publish(&notice, "kz-4", last.pred_opt().expect("a day"), scene.now()).await, 0);
     notice.end().await;
 }

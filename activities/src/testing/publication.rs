@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use nesie_domain::approval::ApprovalRule;
 use nesie_domain::calendar::{CalendarDay, CalendarVersion, DayKind};
 use nesie_domain::case::{CaseKind, CasePolicy};
-use nesie_domain::duty::DutyKind;
+use nesie_domain::duty::{DutyKind, Rung, RungTime};
 use nesie_domain::ids::{ApprovalId, CaseId, DutyId};
 use nesie_storage::cases::{self, NewCase};
 use nesie_storage::duties::{self, DutyState};
@@ -30,7 +30,7 @@ async fn scene(owner: PgPool) -> Scene {
     Scene::new(owner, Ask::default()).await
 }
 
-async fn case(scene: &Scene) -> CaseId {
+async fn case(scene: &Scene, policy: &CasePolicy) -> CaseId {
     let id = CaseId::from_uuid(Uuid::from_u128(7));
     let new = NewCase {
         id,
@@ -39,7 +39,7 @@ async fn case(scene: &Scene) -> CaseId {
         natural_key: b"k",
         details_sealed: b"sealed",
         summary: &json!({}),
-        policy: &CasePolicy::default(),
+        policy,
         ruleset: "2025-01-01",
         build: "test",
         received_at: at("2026-11-20T09:00:00Z"),
@@ -52,7 +52,8 @@ async fn open_one(scene: &Scene, case_id: CaseId, kind: DutyKind, subject: &str,
     let calendar = current_calendar(&scene.world).await.expect("there is one");
     let mut transaction = pool::begin(&scene.world.pool).await.expect("begun");
     let opening = Opening { case_id, kind, subject, anchor_at: at(anchor), at: at(anchor) };
-    let id = open(&scene.world, &mut transaction, &calendar, &CasePolicy::default(), opening).await.expect("opened");
+    let policy = cases::get(&mut *transaction, case_id).await.expect("read").expect("there").policy;
+    let id = open(&scene.world, &mut transaction, &calendar, &policy, opening).await.expect("opened");
     pool::commit(transaction).await.expect("committed");
     id
 }
@@ -95,9 +96,13 @@ async fn agree(scene: &Scene, version: &str, add: &[&str], remove: &str, last_da
 }
 
 async fn recompute(scene: &Scene, version: &str, limit: u32) -> (u32, u32) {
+    recompute_at(scene, version, limit, at("2026-11-21T10:00:00Z")).await
+}
+
+async fn recompute_at(scene: &Scene, version: &str, limit: u32, at: DateTime<Utc>) -> (u32, u32) {
     let (mut after, mut pages, mut changed) = (None, 0, 0);
     loop {
-        let page = RecomputePage { version: version.to_owned(), after, limit, at: at("2026-11-21T10:00:00Z") };
+        let page = RecomputePage { version: version.to_owned(), after, limit, at };
         let done = recompute_duties(&scene.world, page).await.expect("recomputed");
         pages += 1;
         changed += done.changed;
@@ -115,7 +120,7 @@ async fn count(scene: &Scene, sql: &'static str) -> i64 {
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_version_in_mid_term_supersedes_what_moves_once_and_leaves_the_rest(owner: PgPool) {
     let scene = scene(owner).await;
-    let case_id = case(&scene).await;
+    let case_id = case(&scene, &CasePolicy::default()).await;
     let friday = "2026-11-20T09:00:00Z";
     let moved = open_one(&scene, case_id, DutyKind::InformClient, "c-1", friday).await;
     let met = open_one(&scene, case_id, DutyKind::InformRegulator, "", friday).await;
@@ -190,7 +195,7 @@ async fn a_version_in_mid_term_supersedes_what_moves_once_and_leaves_the_rest(ow
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_version_that_no_longer_fits_is_refused_and_a_later_one_ends_the_work_of_the_one_before(owner: PgPool) {
     let scene = scene(owner).await;
-    let case_id = case(&scene).await;
+    let case_id = case(&scene, &CasePolicy::default()).await;
     let duty = open_one(&scene, case_id, DutyKind::InformClient, "c-1", "2026-11-20T09:00:00Z").await;
     let shorter = agree(&scene, "kz-short", &[], "", "2027-12-31").await;
     let longer = agree(&scene, "kz-long", &["2026-11-23"], "", "2028-12-31").await;
@@ -238,4 +243,73 @@ async fn the_end_of_the_calendar_is_told_once_a_threshold_and_findings_are_audit
     assert_eq!(count(&scene, "SELECT count(*) FROM audit WHERE action = 'duty_sweep_findings'").await, 1);
     record(sweep(4, at("2027-12-01T09:00:00Z"), vec![])).await;
     assert_eq!(count(&scene, alerts).await, 2, "30 days before");
+}
+
+/// The rungs that somebody was told of, in the order of the telling: `<kind>:<rung>`.
+async fn told(scene: &Scene) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT d.kind || ':' || (o.payload ->> 'rung') FROM outbox o JOIN duties d ON d.id = (o.payload ->> 'duty_id')::uuid
+         WHERE o.payload ? 'rung' ORDER BY o.sequence",
+    )
+    .fetch_all(&scene.owner)
+    .await
+    .expect("rungs")
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_rung_that_was_told_of_is_told_again_only_where_it_lies_ahead_once_more(owner: PgPool) {
+    let scene = scene(owner).await;
+    let mut policy = CasePolicy::default();
+    let after_opening = Rung { rung: "after_opening".to_owned(), when: RungTime::AfterOpening { seconds: 60 } };
+    policy.ladders.entry(DutyKind::InformRegulator).or_default().push(after_opening);
+    let case_id = case(&scene, &policy).await;
+    let friday = "2026-11-20T09:00:00Z";
+    open_one(&scene, case_id, DutyKind::InformRegulator, "", friday).await;
+    open_one(&scene, case_id, DutyKind::TakeMeasures, "", friday).await;
+    let watch = async |when| {
+        watch_duties(&scene.world, CaseStep { case_id, at: at(when) }).await.expect("watched");
+        told(&scene).await
+    };
+    // Wednesday the 25th: everything has passed, the regulator was due on Monday, the measures on Tuesday.
+    let wednesday = "2026-11-25T09:00:00Z";
+    let first = watch(wednesday).await;
+    assert_eq!(
+        first,
+        [
+            "inform_regulator:after_opening",
+            "inform_regulator:due_day_noon",
+            "inform_regulator:breached",
+            "take_measures:day_1_end",
+            "take_measures:breached",
+        ]
+    );
+
+    // Monday was a day off: due on Tuesday and Wednesday. Whatever has passed by that count too is not told of again.
+    let publish = async |version, days_off: &[&str], when: &str| {
+        let approval_id = agree(&scene, version, days_off, "", "2027-12-31").await;
+        let step = PublicationStep { approval_id, at: at(when) };
+        publish_calendar_version(&scene.world, step).await.expect("published");
+        assert_eq!(recompute_at(&scene, version, 10, at(when)).await.1, 2, "both move");
+    };
+    publish("kz-2", &["2026-11-23"], wednesday).await;
+    assert_eq!(watch(wednesday).await, first, "the measures are due this evening: that rung lies ahead");
+    let measures_again = watch("2026-11-25T19:00:00Z").await;
+    assert_eq!(measures_again[5..], ["take_measures:breached"], "told again, since it passes again");
+
+    // The rest of the week is off too: due on Monday the 30th and on Tuesday. The warnings lie ahead once more, but not
+    // that after the opening: the duty was opened when it was.
+    publish("kz-3", &["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"], "2026-11-25T20:00:00Z").await;
+    assert_eq!(watch("2026-11-29T09:00:00Z").await.len(), 6, "nothing before its time");
+    let all = watch("2026-12-02T09:00:00Z").await;
+    assert_eq!(
+        all[6..],
+        [
+            "inform_regulator:due_day_noon",
+            "inform_regulator:breached",
+            "take_measures:day_1_end",
+            "take_measures:breached",
+        ]
+    );
+    let left = nesie_storage::sweeps::expected(&scene.owner, None, Some(case_id), 1).await.expect("read");
+    assert_eq!((left[0].open, left[0].next_at), (2, None), "nothing is left to be told of");
 }

@@ -168,9 +168,11 @@ pub async fn receipt(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<O
     }))
 }
 
-/// The term of a notice, as it was counted when the regulator had it.
+/// The term of a notice: as it was counted when the regulator had it, or anew by a calendar that came into force later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
+    /// 0, then one more each time that a calendar moved it.
+    pub generation: i32,
     /// Whether ten full working days lie between.
     pub strict: bool,
     /// The first day on which the channel may open, or the change take effect.
@@ -183,15 +185,16 @@ pub struct Term {
     pub recorded_at: DateTime<Utc>,
 }
 
-/// Stores a term; a notice has one.
+/// Stores a term. One that was stored before is never edited: a later generation takes its place.
 ///
 /// # Errors
-/// [`StorageError::Driver`], also for a second one.
+/// [`StorageError::Driver`], also for a second one of a generation.
 pub async fn insert_term(connection: &mut PgConnection, case_id: CaseId, new: &Term) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO channel_notice_terms (case_id, strict, earliest_on, calendar_version, counted, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO channel_notice_terms (case_id, generation, strict, earliest_on, calendar_version, counted, recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         case_id.as_uuid(),
+        new.generation,
         new.strict,
         new.earliest_on,
         new.calendar_version,
@@ -204,17 +207,41 @@ pub async fn insert_term(connection: &mut PgConnection, case_id: CaseId, new: &T
     ensure_rows("channel_notice_terms.insert", &written, 1)
 }
 
-/// The term of a notice.
+/// The term of a notice, as it was counted last.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn term(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Option<Term>, StorageError> {
     sqlx::query_as!(
         Term,
-        "SELECT strict, earliest_on, calendar_version, counted, recorded_at FROM channel_notice_terms WHERE case_id = $1",
+        "SELECT generation, strict, earliest_on, calendar_version, counted, recorded_at FROM channel_notice_terms
+         WHERE case_id = $1 ORDER BY generation DESC LIMIT 1",
         case_id.as_uuid(),
     )
     .fetch_optional(executor)
     .await
     .during("channel_notice_terms.get")
+}
+
+/// Notices whose term runs, or has passed without anybody having acted on it, and was not counted by this version of the
+/// calendar: there are a few.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn terms_of_other_versions(
+    executor: impl PgExecutor<'_>,
+    version: &str,
+) -> Result<Vec<CaseId>, StorageError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT c.id FROM cases c CROSS JOIN LATERAL (
+               SELECT calendar_version FROM channel_notice_terms t WHERE t.case_id = c.id ORDER BY generation DESC LIMIT 1
+           ) AS counted
+           WHERE c.kind = 'channel_notice' AND c.stage_name = 'awaiting_term' AND counted.calendar_version <> $1
+           ORDER BY c.id"#,
+        version,
+    )
+    .fetch_all(executor)
+    .await
+    .during("channel_notice_terms.of_other_versions")?;
+    Ok(ids.into_iter().map(CaseId::from_uuid).collect())
 }

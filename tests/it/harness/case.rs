@@ -80,6 +80,15 @@ impl Case {
         .await
     }
 
+    /// Waits until so many duties were opened, whatever became of them.
+    pub(crate) async fn with_duties_opened(&self, count: usize) -> Value {
+        eventually("duties are opened", || async {
+            let view = self.view().await;
+            if view["duties"].as_array().map(Vec::len) == Some(count) { Ok(view) } else { Err(view.to_string()) }
+        })
+        .await
+    }
+
     /// The one duty of a kind, as the case shows it.
     pub(crate) async fn duty(&self, kind: &str) -> Value {
         let view = self.view().await;

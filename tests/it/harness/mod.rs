@@ -2,6 +2,7 @@
 //! Never a pause to hide a race: waits ask again until a bound, and then fail with what they saw.
 
 mod audit;
+mod calendar;
 mod case;
 mod front;
 mod process;
@@ -10,6 +11,7 @@ mod servers;
 mod stack;
 pub(crate) mod time;
 
+pub(crate) use calendar::day as calendar_day;
 pub(crate) use case::{Case, document};
 pub(crate) use front::{Front, NewApplication, account, iin, notice};
 pub(crate) use sandbox::Sandbox;

@@ -164,6 +164,8 @@ impl Stack {
         let path = format!("/v1/channel-notices/{}", answer["id"].as_str().expect("an id"));
         let (status, answer) = compliance.act(Method::POST, &format!("{path}/activation"), json!({})).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
+        // Only then is another notice of the channel another one.
+        compliance.case_at(&path, "closed").await;
     }
 
     /// A loan that is granted by bank transfer, for stories about what comes after it.
@@ -190,11 +192,11 @@ impl Stack {
 
     /// Runs the workflow that the schedule starts, and waits for it: the lists are those that the publisher has now.
     pub(crate) async fn refresh_lists(&self) {
-        let client = temporal(self.setting("TEMPORAL_ADDRESS")).await;
-        let options =
-            WorkflowStartOptions::new(self.task_queue.clone(), format!("{}/refresh", self.task_queue)).build();
+        let (client, id) = (self.temporal().await, format!("{}/refresh", self.task_queue));
+        let options = WorkflowStartOptions::new(self.task_queue.clone(), id.clone()).build();
         let handle = client.start_workflow(AmlRefresh::run, (), options).await.expect("the refresh starts");
         handle.get_result(Default::default()).await.expect("the refresh succeeds");
+        self.keep_history_of(&id, "aml-refresh").await;
     }
 
     /// A client of the stack's Temporal.
@@ -242,9 +244,9 @@ impl Stack {
         connect(&self.application_database, "nesie-tests", 2).await.expect("the stack's database")
     }
 
-    /// The stack's database, as its owner may change it.
+    /// The same as its owner: to insert what only an owner may, and to hold a row against the processes.
     pub(crate) async fn owner(&self) -> PgPool {
-        connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 1).await.expect("the owner's connection")
+        connect(self.setting("NESIE_DATABASE_OWNER_URL"), "nesie-tests", 2).await.expect("the owner's connection")
     }
 
     /// A new row of policy, in force from today on, as an owner of the database would insert it.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use temporalio_client::tonic::{Code, IntoRequest, Status};
-use temporalio_client::{Client, NamespacedClient as _};
+use temporalio_client::{Client, NamespacedClient as _, UntypedWorkflow};
 use temporalio_common::protos::temporal::api::common::v1::{FastForwardConfig, TimeSkippingConfig, WorkflowExecution};
 use temporalio_common::protos::temporal::api::enums::v1::FastForwardPollingResult;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionOptions;
@@ -45,6 +46,25 @@ pub(crate) async fn advance(client: &Client, workflow_id: &str, by: Duration) {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), end).await.expect("the clock moves within 30 seconds");
+}
+
+/// A workflow's own clock; that of the machine until it was first moved on.
+pub(crate) async fn now(client: &Client, workflow_id: &str) -> DateTime<Utc> {
+    let handle = client.get_workflow_handle::<UntypedWorkflow>(workflow_id.to_string());
+    let description = handle.describe(Default::default()).await.expect("a workflow can be described");
+    let extended = description.raw().workflow_extended_info.as_ref();
+    let skipped =
+        extended.and_then(|info| info.time_skipping_info.as_ref()).and_then(|info| info.current_time.as_ref());
+    match skipped {
+        Some(at) => DateTime::UNIX_EPOCH + TimeDelta::seconds(at.seconds) + TimeDelta::nanoseconds(at.nanos.into()),
+        None => nesie_platform::clock::now(),
+    }
+}
+
+/// Moves a workflow's clock on to an instant, and holds it there: from then on it goes as fast as the machine's.
+pub(crate) async fn advance_to(client: &Client, workflow_id: &str, at: DateTime<Utc>) {
+    let left = (at - now(client, workflow_id).await).to_std().expect("the instant lies ahead");
+    advance(client, workflow_id, left).await;
 }
 
 async fn configure(client: &Client, workflow_id: &str, id: &str, by: Duration) -> Result<(), Status> {

@@ -271,36 +271,76 @@ pub(crate) async fn receive<W: Case, A>(
 where
     A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
 {
-    context.wait_condition(|state| !state.case().arrived.is_empty()).await?;
+    context.wait_condition(arrived).await?;
     work(context, activity).await
 }
 
-/// As [`receive`], or `None` where an instant came before an act did: the timer only wakes.
-pub(crate) async fn receive_until<W: Case, A>(
+/// What ended a wait.
+pub(crate) enum News {
+    /// Acts came; the stage after them.
+    Acts(CaseStage),
+    /// The case was told from outside: rows may have changed.
+    Told,
+    /// The instant came.
+    Instant,
+}
+
+/// As [`receive`], or until an instant comes or the case is told from outside: both only wake. `patch` names the change with
+/// which a case of the kind listens to being told.
+pub(crate) async fn receive_or_told<W: Case, A>(
     context: &WorkflowContext<W>,
     activity: impl Fn() -> A,
-    until: DateTime<Utc>,
-) -> Result<Option<CaseStage>, CaseStop>
+    until: Option<DateTime<Utc>>,
+    patch: &str,
+) -> Result<News, CaseStop>
 where
     A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
 {
-    let arrived = |state: &W| !state.case().arrived.is_empty();
-    if !context.state(arrived) {
-        let left = (until - now(context)).to_std().unwrap_or(Duration::ZERO);
-        if left.is_zero() {
-            return Ok(None);
+    let acts = match until {
+        _ if context.state(arrived) => true,
+        None => acts_or_told(context, patch).await?,
+        Some(until) => {
+            let left = (until - now(context)).to_std().unwrap_or(Duration::ZERO);
+            if left.is_zero() {
+                return Ok(News::Instant);
+            }
+            let mut timer = context.timer(TimerOptions::builder(left).summary("term".to_string()).build());
+            let mut news = Box::pin(futures::FutureExt::fuse(acts_or_told(context, patch)));
+            workflows::select! {
+                came = news => { timer.cancel(); came? }
+                _ = timer => return Ok(News::Instant),
+            }
         }
-        let mut timer = context.timer(TimerOptions::builder(left).summary("term".to_string()).build());
-        let mut act = context.wait_condition(arrived);
-        let came = workflows::select! {
-            waited = act => { waited?; timer.cancel(); true }
-            _ = timer => false
-        };
-        if !came {
-            return Ok(None);
+    };
+    if acts { work(context, activity).await.map(News::Acts) } else { Ok(News::Told) }
+}
+
+/// Waits for acts, `true`, or to be told from outside, `false`; a run that began before it listened waits on.
+async fn acts_or_told<W: Case>(context: &WorkflowContext<W>, patch: &str) -> Result<bool, CaseStop> {
+    loop {
+        context.wait_condition(|state| arrived(state) || told(state)).await?;
+        if context.state(arrived) {
+            return Ok(true);
+        }
+        context.state_mut(look);
+        if context.patched(patch) {
+            return Ok(false);
         }
     }
-    work(context, activity).await.map(Some)
+}
+
+fn arrived<W: Case>(state: &W) -> bool {
+    !state.case().arrived.is_empty()
+}
+
+/// Whether the case was told from outside since it looked.
+fn told<W: Case>(state: &W) -> bool {
+    state.case().told != state.case().looked
+}
+
+fn look<W: Case>(state: &mut W) {
+    let case = state.case_mut();
+    case.looked = case.told;
 }
 
 /// Waits for acts, or to be told from outside, and lets the activity that it came to look; acts come first.
@@ -313,15 +353,11 @@ where
     A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
     D: ActivityDefinition<Input = CaseStep, Output = CaseStage>,
 {
-    let told = |state: &W| state.case().told != state.case().looked;
-    context.wait_condition(|state| !state.case().arrived.is_empty() || told(state)).await?;
-    if context.state(|state| !state.case().arrived.is_empty()) {
+    context.wait_condition(|state| arrived(state) || told(state)).await?;
+    if context.state(arrived) {
         return work(context, acts).await;
     }
-    context.state_mut(|state| {
-        let case = state.case_mut();
-        case.looked = case.told;
-    });
+    context.state_mut(look);
     step(context, decided).await
 }
 

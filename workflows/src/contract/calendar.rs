@@ -128,13 +128,14 @@ impl Calendar {
         unimplemented!()
     }
 
-    /// Counts a page of open duties anew; one whose due instant moves is superseded.
+    /// Counts a page of open duties anew; one whose due instant moves is superseded. After the last page the terms of
+    /// notices are counted anew.
     #[activity(name = "recompute_duties")]
     pub fn recompute_duties(input: RecomputePage) -> Result<RecomputedPage, ActivityError> {
         unimplemented!()
     }
 
-    /// Tells cases whose duties moved to look again. Returns how many were told.
+    /// Tells cases whose terms moved to look again. Returns how many were told.
     #[activity(name = "wake_changed_cases")]
     pub fn wake_changed_cases(input: WakeChanged) -> Result<u32, ActivityError> {
         unimplemented!()

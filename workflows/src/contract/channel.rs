@@ -34,7 +34,8 @@ impl Channels {
         unimplemented!()
     }
 
-    /// Counts the ten working days from the day on which the regulator had the notice.
+    /// Counts the ten working days from the day on which the regulator had the notice, once; asked again it says where the
+    /// term stands, which a calendar may have moved since.
     #[activity(name = "count_notice_term")]
     pub fn count_notice_term(input: CaseStep) -> Result<CaseStage, ActivityError> {
         unimplemented!()

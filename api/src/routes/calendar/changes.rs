@@ -1,9 +1,11 @@
-//! What a version of the calendar moved: each duty that it superseded, in the order in which that was done.
+//! What a version of the calendar moved: each duty and each term of a notice that it superseded, in the order in which that
+//! was done.
 
 use axum::Json;
 use axum::extract::{Path, State};
-use chrono::{DateTime, Utc};
-use nesie_storage::{calendar, publication};
+use chrono::{DateTime, NaiveDate, Utc};
+use nesie_storage::calendar;
+use nesie_storage::publication::{self, Change, Moved};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -24,13 +26,13 @@ pub(crate) struct CalendarChanges {
     next: Option<String>,
 }
 
-/// One duty that moved.
-#[derive(Serialize, ToSchema)]
+/// One duty that moved, or the term of one channel notice.
+#[derive(Default, Serialize, ToSchema)]
 pub(crate) struct CalendarChange {
-    /// The superseded duty.
-    duty_id: Uuid,
+    /// The superseded duty; absent where the term of a notice moved.
+    duty_id: Option<Uuid>,
     /// The duty in its place.
-    new_duty_id: Uuid,
+    new_duty_id: Option<Uuid>,
     case_id: Uuid,
     /// When it fell due; absent where that was undetermined.
     old_due_at: Option<DateTime<Utc>>,
@@ -40,7 +42,11 @@ pub(crate) struct CalendarChange {
     new_due_at: Option<DateTime<Utc>>,
     /// The same by Almaty's clocks.
     new_due_at_almaty: Option<String>,
-    /// Whether it falls due sooner than before, or only now at all.
+    /// Of a notice: the first day on which the channel could open, or the change take effect.
+    old_earliest_on: Option<NaiveDate>,
+    /// Of a notice: the first day on which it can.
+    new_earliest_on: Option<NaiveDate>,
+    /// Whether it ends sooner than before, or only now at all.
     earlier: bool,
     recorded_at: DateTime<Utc>,
     /// When its case was told to look again.
@@ -61,18 +67,26 @@ pub(crate) async fn changes(
     let page = query.read()?;
     calendar::by_version(&app.pool, &version).await?.ok_or(Problem::NotFound)?;
     let mut rows = publication::changes(&app.pool, &version, page.after, page.fetch()).await?;
-    let next = page.cut(&mut rows, |change| (change.recorded_at, change.duty_id.as_uuid()));
-    let items = rows.into_iter().map(|change| CalendarChange {
-        duty_id: change.duty_id.as_uuid(),
-        new_duty_id: change.new_duty_id.as_uuid(),
-        case_id: change.case_id.as_uuid(),
-        old_due_at: change.old_due_at,
-        old_due_at_almaty: change.old_due_at.map(view::almaty),
-        new_due_at: change.new_due_at,
-        new_due_at_almaty: change.new_due_at.map(view::almaty),
-        earlier: change.earlier,
-        recorded_at: change.recorded_at,
-        woken_at: change.woken_at,
-    });
-    Ok(Json(CalendarChanges { items: items.collect(), next }))
+    let next = page.cut(&mut rows, |change| (change.recorded_at, change.moved_id()));
+    Ok(Json(CalendarChanges { items: rows.into_iter().map(shown).collect(), next }))
+}
+
+fn shown(change: Change) -> CalendarChange {
+    let Change { case_id, moved, earlier, recorded_at, woken_at } = change;
+    let common =
+        CalendarChange { case_id: case_id.as_uuid(), earlier, recorded_at, woken_at, ..CalendarChange::default() };
+    match moved {
+        Moved::Duty { duty_id, new_duty_id, old_due_at, new_due_at } => CalendarChange {
+            duty_id: Some(duty_id.as_uuid()),
+            new_duty_id: Some(new_duty_id.as_uuid()),
+            old_due_at,
+            old_due_at_almaty: old_due_at.map(view::almaty),
+            new_due_at,
+            new_due_at_almaty: new_due_at.map(view::almaty),
+            ..common
+        },
+        Moved::NoticeTerm { old_earliest_on, new_earliest_on } => {
+            CalendarChange { old_earliest_on: Some(old_earliest_on), new_earliest_on: Some(new_earliest_on), ..common }
+        }
+    }
 }
