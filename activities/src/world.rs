@@ -27,7 +27,7 @@ use crate::providers::Providers;
 use crate::{
     agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, leak,
     lists, loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep,
-    transfer, write_off,
+    transfer, withdrawal, write_off,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -290,6 +290,16 @@ impl World {
         input: CaseStep,
     ) -> Result<Wake, ActivityError> {
         alive(&context, duties::watch_duties(&self, input)).await
+    }
+
+    /// The step `withdraw_case`, as `contract::WithdrawCase` declares it.
+    #[activity(definition = nesie_workflows::contract::WithdrawCase)]
+    pub async fn withdraw_case(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: CaseStep,
+    ) -> Result<CaseStage, ActivityError> {
+        alive(&context, withdrawal::withdraw_case(&self, input)).await
     }
 
     /// The step `close_case`, as `contract::CloseCase` declares it.

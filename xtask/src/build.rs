@@ -25,6 +25,13 @@ pub(crate) enum Profile {
 pub(crate) fn cargo(settings: &Settings) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&settings.root).env("SQLX_OFFLINE", "true");
+    // What `cargo run` tells us of ourselves. Build scripts watch some of it: left there, half of what we depend on would be
+    // built anew whenever a developer goes from `cargo xtask` to cargo and back.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
