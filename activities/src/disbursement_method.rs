@@ -3,6 +3,7 @@
 
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::iin::Iin;
 use nesie_storage::agreement::disbursement_method::{self as rows, NewDisbursementMethod};
 use nesie_storage::bodies::{Destination, DisbursementChoice};
 use nesie_storage::{policy, pool};
@@ -45,7 +46,7 @@ pub(crate) async fn check_disbursement_method(world: &World, input: ActInput) ->
     let DisbursementChoice { destination, payment_profile } = &submitted.body;
     let profile = profile(payment_profile.as_str())?;
     let call = |operation| Call::new(subject.id(), STEP, operation, input.submission_id, input.at);
-    let checked = check(world, &subject, destination, profile, call).await?;
+    let checked = check(world, &subject.applicant.iin, destination, profile, call).await?;
     let verdict = judge(world, &subject, destination, &checked, tries_left).await?;
     let fact = StepFact {
         application_id: subject.id(),
@@ -100,7 +101,7 @@ async fn judge(
 /// Asks whether the money may go there: ownership of account or card, a contract in force with the merchant.
 pub(crate) async fn check(
     world: &World,
-    subject: &Subject,
+    iin: &Iin,
     destination: &Destination,
     profile: PaymentProfile,
     call: impl FnOnce((&'static str, &'static str)) -> Call,
@@ -121,7 +122,7 @@ pub(crate) async fn check(
     };
     let call = call(("payments", "ownership")).after_undetermined(world).await?;
     let key = call.key.clone();
-    let exchange = world.providers.payments.check_ownership(profile, &key, &subject.applicant.iin, owned);
+    let exchange = world.providers.payments.check_ownership(profile, &key, iin, owned);
     let answered = call.make(world, exchange).await?;
     let confirmed = match answered.value.status {
         OwnershipStatus::Confirmed => true,

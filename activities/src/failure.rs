@@ -57,6 +57,13 @@ impl Failure {
         Self::new(FailureClass::Refuse, code)
     }
 
+    /// What several things that were done side by side came to. Of failures one that another try may mend comes first: the
+    /// step is tried again for whom it is still to be done.
+    pub(crate) fn of_all(done: Vec<Result<(), Self>>) -> Result<(), Self> {
+        let failed = done.into_iter().filter_map(Result::err);
+        failed.min_by_key(|failure| failure.class != FailureClass::Retry).map_or(Ok(()), Err)
+    }
+
     fn new(class: FailureClass, code: &'static str) -> Self {
         Self { class, provider: None, code, retry_is_safe: true, message: code.to_owned() }
     }

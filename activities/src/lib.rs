@@ -3,6 +3,7 @@
 //! same verdict. Never an order of steps; that is the workflow's.
 
 mod agreement;
+mod bureaus;
 mod calls;
 mod case;
 mod channel;
@@ -36,6 +37,7 @@ mod sweep;
 mod testing;
 mod transfer;
 mod wake;
+mod withdrawal;
 mod world;
 mod write_off;
 

@@ -165,7 +165,7 @@ async fn check_again(
     let call = |operation| Call::new(subject.id(), step, operation, "ownership", input.at);
     let (report, owned) = futures::join!(
         credit::report(world, subject, step, "payment", input.at),
-        check(world, subject, &confirmed.destination, confirmed.profile, call)
+        check(world, &subject.applicant.iin, &confirmed.destination, confirmed.profile, call)
     );
     Ok(Checks { report: report?, owned: owned?, lists })
 }

@@ -80,7 +80,11 @@ impl World {
         &self,
         fact: CaseFact<'_>,
     ) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
-        let fact = Fact {
+        self.begin_with(self.case_fact(fact)).await
+    }
+
+    fn case_fact<'a>(&self, fact: CaseFact<'a>) -> Fact<'a> {
+        Fact {
             owner: fact.case_id.into(),
             fact_key: fact.key,
             kind: fact.kind,
@@ -90,8 +94,17 @@ impl World {
             build: self.build,
             moves: fact.stage.map_or(Move::Stays, |stage| Move::Case { stage }),
             event: fact.event,
-        };
-        self.begin_with(fact).await
+        }
+    }
+
+    /// Records a fact of a case's step in a transaction that is under way.
+    pub(crate) async fn record_case_in(
+        &self,
+        connection: &mut PgConnection,
+        fact: CaseFact<'_>,
+    ) -> Result<(), Failure> {
+        facts::record(connection, self.case_fact(fact)).await?;
+        Ok(())
     }
 
     /// Begins a transaction with a fact, whoever's it is.

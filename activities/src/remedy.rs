@@ -5,8 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nesie_domain::application::Stage;
 use nesie_domain::approval::ApprovalState;
-use nesie_domain::ids::{ApplicationId, ApprovalId, EvidenceId, Owner, SubmissionId};
+use nesie_domain::ids::{ApplicationId, ApprovalId, CaseId, EvidenceId, Owner, SubmissionId};
 use nesie_domain::phone::Phone;
+use nesie_domain::refund::RefundKind;
 use nesie_platform::protection::sha256;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::{Correction, Proof};
@@ -16,52 +17,40 @@ use nesie_storage::money::{self, Loan, PaymentState};
 use nesie_storage::parked;
 use nesie_storage::screening::Decision;
 use nesie_storage::views::open_work;
-use nesie_storage::{PgConnection, applications, notices, pool};
+use nesie_storage::{PgConnection, applications, notices, pool, refunds};
 use nesie_workflows::contract::{ParkedDecision, Remedy, ResolveInput};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::World;
+use crate::case::submitted;
 use crate::closing::{notice_key, template};
 use crate::contract::number;
+use crate::duties;
 use crate::failure::Failure;
 use crate::record::{derived_id, hex};
 use crate::subject::Submitted;
+use crate::transfer::RefundTry;
 
 /// Stores the decision of two people, and what was proved with it.
 pub(crate) async fn resolve(world: &World, input: &ResolveInput) -> Result<(), Failure> {
-    let Owner::Application(application_id) = input.owner else { return Err(Failure::park("remedy.of_a_case")) };
     let step = open_work::parked_step(&world.pool, input.parked_step_id).await?;
     let step = step.ok_or_else(|| Failure::park("parked_step.missing"))?.step;
     if input.decision == ParkedDecision::RetryCorrected {
-        let correction = submitted::<Correction>(world, application_id, input).await?;
-        let approval = approved(world, application_id, input, correction.approval_id).await?;
+        let correction = submitted::<Correction>(world, input.owner, input.submission_id).await?.body;
+        let approval = approved(world, input, correction.approval_id).await?;
         return decided(world, input, &approval, None).await;
     }
-    let proof = submitted::<Proof>(world, application_id, input).await?;
-    let approval = approved(world, application_id, input, proof.approval_id).await?;
-    let proved = Proved { application_id, step: &step, proof: &proof, approval: &approval, input };
+    let proof = submitted::<Proof>(world, input.owner, input.submission_id).await?.body;
+    let approval = approved(world, input, proof.approval_id).await?;
+    let proved = Proved { step: &step, proof: &proof, approval: &approval, input };
     decided(world, input, &approval, Some(proved)).await
 }
 
-async fn submitted<T: DeserializeOwned>(
-    world: &World,
-    application_id: ApplicationId,
-    input: &ResolveInput,
-) -> Result<T, Failure> {
-    Ok(Submitted::<T>::load(world, application_id, input.submission_id).await?.body)
-}
-
 /// The request that two people decided, read again: the workflow's word alone moves nothing.
-async fn approved(
-    world: &World,
-    application_id: ApplicationId,
-    input: &ResolveInput,
-    id: ApprovalId,
-) -> Result<Approval, Failure> {
+async fn approved(world: &World, input: &ResolveInput, id: ApprovalId) -> Result<Approval, Failure> {
     let approval = approvals::get(&world.pool, id).await?.ok_or_else(|| Failure::park("approval.missing"))?;
     let asked = Remedy {
-        application_id,
+        owner: input.owner,
         parked_step_id: input.parked_step_id,
         submission_id: input.submission_id,
         decision: input.decision,
@@ -110,7 +99,6 @@ async fn decided(
 
 /// A step whose effect was proved.
 struct Proved<'a> {
-    application_id: ApplicationId,
     step: &'a str,
     proof: &'a Proof,
     approval: &'a Approval,
@@ -120,16 +108,21 @@ struct Proved<'a> {
 impl Proved<'_> {
     /// Records the effect under the step's own key: its next try finds it, and does nothing.
     async fn record(&self, world: &World, connection: &mut PgConnection) -> Result<(), Failure> {
-        match self.step {
-            "transfer_money" => self.record_transfer(world, connection).await,
-            "record_loan" => self.record_loan(world, connection).await,
-            "notify_client" => self.record_notice(world, connection).await,
+        match (self.input.owner, self.step, RefundKind::parse(self.step)) {
+            (Owner::Application(id), "transfer_money", _) => self.record_transfer(world, connection, id).await,
+            (Owner::Application(id), "record_loan", _) => self.record_loan(world, connection, id).await,
+            (Owner::Application(id), "notify_client", _) => self.record_notice(world, connection, id).await,
+            (Owner::Case(id), _, Some(kind)) => self.record_refund(world, connection, id, kind).await,
             _ => Err(Failure::park("remedy.not_possible")),
         }
     }
 
-    async fn record_transfer(&self, world: &World, connection: &mut PgConnection) -> Result<(), Failure> {
-        let id = self.application_id;
+    async fn record_transfer(
+        &self,
+        world: &World,
+        connection: &mut PgConnection,
+        id: ApplicationId,
+    ) -> Result<(), Failure> {
         let payment = money::payment(&world.pool, id).await?.ok_or_else(|| Failure::park("payment.missing"))?;
         if !matches!(payment.state, PaymentState::Sent | PaymentState::Unknown) {
             // The provider's own word came first; the next try follows that.
@@ -159,13 +152,59 @@ impl Proved<'_> {
         }
     }
 
-    async fn record_loan(&self, world: &World, connection: &mut PgConnection) -> Result<(), Failure> {
+    /// A refund, under the keys of its own try: its duty is met where the money moved, and another account is wanted where
+    /// it did not.
+    async fn record_refund(
+        &self,
+        world: &World,
+        connection: &mut PgConnection,
+        case_id: CaseId,
+        kind: RefundKind,
+    ) -> Result<(), Failure> {
+        // Nothing in doubt: the provider's own word came first; the next try follows that.
+        let Some(refund) = refunds::in_doubt(&world.pool, case_id, kind).await? else { return Ok(()) };
+        let (ours, this) = (refund.payment.our_reference, RefundTry::of(kind, &refund));
+        let reference = self.proof.provider_reference.as_deref();
+        let details = json!({
+            "refund": kind,
+            "our_reference": ours,
+            "provider_reference": reference,
+            "approval_id": self.approval.id,
+        });
+        let at = self.input.at;
+        match (self.proof.money_moved, reference) {
+            (Some(true), Some(reference)) => {
+                let (key, event) = (this.fact_key("confirmed"), Some("case.refund_confirmed"));
+                let mut evidence = details.clone();
+                evidence["amount"] = json!(refund.payment.amount);
+                self.fact(world, connection, &key, "refund_confirmed", details, Move::Stays, event).await?;
+                money::mark_confirmed(connection, ours, reference, at).await?;
+                let (duty, about, actor) = (kind.duty(), refund.round.subject(), self.maker());
+                duties::meet(world, connection, case_id, duty, &about, actor, &evidence, at).await?;
+                Ok(())
+            }
+            (Some(false), reference) => {
+                let (key, event) = (this.fact_key("rejected"), Some("case.refund_rejected"));
+                self.fact(world, connection, &key, "refund_rejected", details, Move::Stays, event).await?;
+                let rejection = format!("approval/{}", self.approval.id);
+                Ok(money::mark_rejected(connection, ours, reference, &rejection, at).await?)
+            }
+            _ => Err(Failure::park("remedy.incomplete")),
+        }
+    }
+
+    async fn record_loan(
+        &self,
+        world: &World,
+        connection: &mut PgConnection,
+        id: ApplicationId,
+    ) -> Result<(), Failure> {
         let (Some(accounting_id), Some(bureau_receipt)) =
             (self.proof.provider_reference.clone(), self.proof.bureau_receipt.clone())
         else {
             return Err(Failure::park("remedy.incomplete"));
         };
-        let loan = Loan { loan_reference: number(self.application_id), accounting_id, bureau_receipt };
+        let loan = Loan { loan_reference: number(id), accounting_id, bureau_receipt };
         let details = json!({
             "loan_reference": loan.loan_reference,
             "accounting_id": loan.accounting_id,
@@ -173,11 +212,16 @@ impl Proved<'_> {
             "approval_id": self.approval.id,
         });
         self.fact(world, connection, "record_loan", "loan_recorded", details, Move::Stays, None).await?;
-        Ok(money::insert_loan(connection, self.application_id, &loan, self.input.at).await?)
+        Ok(money::insert_loan(connection, id, &loan, self.input.at).await?)
     }
 
-    async fn record_notice(&self, world: &World, connection: &mut PgConnection) -> Result<(), Failure> {
-        let application = applications::get(&world.pool, self.application_id).await?;
+    async fn record_notice(
+        &self,
+        world: &World,
+        connection: &mut PgConnection,
+        id: ApplicationId,
+    ) -> Result<(), Failure> {
+        let application = applications::get(&world.pool, id).await?;
         // The notice goes out beside the record of the end, which may be a moment behind.
         let outcome = application.and_then(|application| application.outcome);
         let template = template(&outcome.ok_or_else(|| Failure::retry("application.not_closed"))?);
@@ -185,7 +229,7 @@ impl Proved<'_> {
         let message_id = self.proof.provider_reference.as_deref().unwrap_or(&by_hand);
         let details = json!({ "template": template, "message_id": message_id, "approval_id": self.approval.id });
         self.fact(world, connection, &notice_key(template), "client_notified", details, Move::Stays, None).await?;
-        Ok(notices::insert(connection, self.application_id, template, message_id, self.input.at).await?)
+        Ok(notices::insert(connection, id, template, message_id, self.input.at).await?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one fact")]
@@ -205,17 +249,22 @@ impl Proved<'_> {
             kind,
             details,
             at: self.input.at,
-            actor: Actor::Person {
-                subject: self.approval.maker.clone(),
-                roles: Vec::new(),
-                reason: self.approval.maker_reason.clone(),
-            },
+            actor: self.maker(),
             build: world.build,
             moves,
             event,
         };
         facts::record(connection, fact).await?;
         Ok(())
+    }
+
+    /// Who proved it.
+    fn maker(&self) -> Actor {
+        Actor::Person {
+            subject: self.approval.maker.clone(),
+            roles: Vec::new(),
+            reason: self.approval.maker_reason.clone(),
+        }
     }
 
     /// The document that proves it, sealed, as evidence of the step.
@@ -225,7 +274,7 @@ impl Proved<'_> {
         let sha256 = sha256(&content);
         let kind = "proof_by_hand";
         let thing = format!("evidence|{}|{kind}|{}", self.step, hex(&sha256));
-        let id = EvidenceId::from_uuid(derived_id(self.application_id, &thing));
+        let id = EvidenceId::from_uuid(derived_id(self.input.owner, &thing));
         let new = NewEvidence {
             id,
             owner: self.input.owner,

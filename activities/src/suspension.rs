@@ -22,10 +22,11 @@ use serde_json::json;
 
 pub(crate) use acts::record_suspension_acts;
 pub(crate) use notice::notify_of_suspension;
-pub(crate) use resume::apply_resumption;
+pub(crate) use resume::{apply_resumption, undo};
 pub(crate) use suspend::{suspend_accrual, suspend_bureau_reporting};
 
 use crate::World;
+use crate::bureaus;
 use crate::case::CaseSubject;
 use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
@@ -40,7 +41,11 @@ pub(crate) const FIVE: [DutyKind; 5] = [
     DutyKind::NotifyOfSuspension,
 ];
 
-/// Places the hold on each loan and opens the five duties, each from the document's receipt (A9).
+/// Those of the five that the system does itself.
+pub(crate) const OF_THE_SYSTEM: [DutyKind; 3] =
+    [DutyKind::SuspendAccrual, DutyKind::SuspendBureauReporting, DutyKind::NotifyOfSuspension];
+
+/// Places the hold on each loan and opens the five duties, that of reporting for each credit bureau, each from the document's receipt (A9).
 pub(crate) async fn open_suspension(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
     let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
     let report = &subject.details;
@@ -64,9 +69,12 @@ pub(crate) async fn open_suspension(world: &World, input: CaseStep) -> Result<Ca
     }
     let calendar = current_calendar(world).await?;
     for kind in FIVE {
-        let (case_id, anchor_at) = (input.case_id, report.received_at);
-        let opening = Opening { case_id, kind, subject: "", anchor_at, at: input.at };
-        duties::open(world, &mut transaction, &calendar, &subject.case.policy, opening).await?;
+        let about = if kind == DutyKind::SuspendBureauReporting { bureaus::names(world) } else { vec![""] };
+        for about in about {
+            let (case_id, anchor_at) = (input.case_id, report.received_at);
+            let opening = Opening { case_id, kind, subject: about, anchor_at, at: input.at };
+            duties::open(world, &mut transaction, &calendar, &subject.case.policy, opening).await?;
+        }
     }
     pool::commit(transaction).await?;
     Ok(CaseStage::Handling)

@@ -10,7 +10,7 @@ use nesie_storage::money::{self, Payment, PaymentState};
 use nesie_storage::{bodies, pool};
 use nesie_workflows::contract::{StepInput, Transfer};
 
-pub(crate) use moving::{Moving, Permit, Ready};
+pub(crate) use moving::{Moving, Permit, Ready, RefundTry};
 
 use crate::World;
 use crate::calls::{Begun, Received};
@@ -40,7 +40,7 @@ pub(crate) async fn move_money(world: &World, payment: &Payment, moving: &Moving
 /// The first call. Everything that can fail without it is done before *sent* is committed, since a payment that is *sent*
 /// and was not is a dead end at a provider that does not deduplicate.
 async fn send_first(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
-    let ready = match moving.permit(world).await? {
+    let ready = match moving.permit(world, payment).await? {
         Permit::Go(ready) => ready,
         Permit::Stop(ground) => return Ok(Transfer::Stopped { ground }),
     };
@@ -52,7 +52,7 @@ async fn send_first(world: &World, payment: &Payment, moving: &Moving) -> Result
 /// A second call under the same reference, at a provider that promises deduplication and does not know the first. What
 /// was checked before must still hold; where it does not, a person decides, since the first call may yet be on its way.
 async fn send_again(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
-    let Permit::Go(ready) = moving.permit(world).await? else {
+    let Permit::Go(ready) = moving.permit(world, payment).await? else {
         mark_unknown(world, payment, moving).await?;
         return Err(Failure::park("payment.no_longer_permitted").unsafe_to_retry());
     };

@@ -27,7 +27,7 @@ use crate::providers::Providers;
 use crate::{
     agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, leak,
     lists, loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep,
-    transfer, write_off,
+    transfer, withdrawal, write_off,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -130,6 +130,7 @@ steps! {
     notify_client: NotifyClient(CloseInput) -> () = closing::notify_client;
     refresh_aml_lists: RefreshAmlLists(DateTime<Utc>) -> ListsRefreshed = lists::refresh_aml_lists;
     watch_duties: WatchDuties(CaseStep) -> Wake = duties::watch_duties;
+    withdraw_case: WithdrawCase(CaseStep) -> CaseStage = withdrawal::withdraw_case;
     close_case: CloseCase(CaseEnd) -> () = case::close_case;
     open_incident: OpenIncident(CaseStep) -> CaseStage = fraud::open_incident;
     inform_clients: InformClients(CaseStep) -> Informed = fraud::inform_clients;

@@ -6,6 +6,7 @@ use axum::response::Response;
 use nesie_domain::approval::{ApprovalKind, ApprovalRule, ApprovalState};
 use nesie_domain::ids::{ApprovalId, Owner};
 use nesie_storage::approvals::{self, NewApproval, approval_object};
+use nesie_storage::cases::{self, CaseSubmission};
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
 use nesie_storage::submissions::{self, NewSubmission};
 use nesie_storage::{audit, pool};
@@ -51,6 +52,12 @@ pub(crate) struct Proposal<'a> {
     pub(crate) reason: &'a str,
 }
 
+/// What a proposal rests on, of an application or of a case.
+pub(crate) enum Submission<'a> {
+    OfApplication(NewSubmission<'a>),
+    OfCase(CaseSubmission),
+}
+
 /// One request of the API under its idempotency key.
 pub(crate) struct Request<'a> {
     app: &'a App,
@@ -85,7 +92,7 @@ impl<'a> Request<'a> {
     pub(crate) async fn propose(
         self,
         new: Proposal<'_>,
-        submission: Option<&NewSubmission<'_>>,
+        submission: Option<Submission<'_>>,
     ) -> Result<Response, Problem> {
         let at = crate::time::now();
         let mut transaction = pool::begin(&self.app.pool).await?;
@@ -110,8 +117,10 @@ impl<'a> Request<'a> {
         let action = format!("propose:{}", new.kind.as_str());
         let roles = self.caller.role_names();
         let answer = if approvals::insert(&mut transaction, &approval).await? {
-            if let Some(submission) = submission {
-                submissions::insert(&mut transaction, submission).await?;
+            match submission {
+                Some(Submission::OfApplication(new)) => submissions::insert(&mut transaction, &new).await?,
+                Some(Submission::OfCase(new)) => cases::insert_submission(&mut transaction, &new).await?,
+                None => {}
             }
             let details = json!({ "approval_id": new.id, "difference": new.difference });
             audit::record(&mut transaction, &entry(self.caller, &roles, &action, new.object, new.reason, details))

@@ -156,12 +156,12 @@ impl Pending<'_> {
             // Key, case and answer are written together: a key without an answer is none of ours.
             Claim::Unfinished { .. } => return Err(Problem::Internal),
         }
-        let natural_key = format!("{}|{}", report.kind.as_str(), report.natural_key);
+        let natural_key = self.natural_key(&report).await?;
         let new = NewCase {
             id,
             kind: report.kind,
             submitted_by: &self.caller.actor,
-            natural_key: &self.app.protection.index("case", &natural_key),
+            natural_key: &natural_key,
             details_sealed: &self.app.protection.seal(&cases::details_place(id), &details),
             summary: &report.summary,
             policy: &policy,
@@ -183,6 +183,18 @@ impl Pending<'_> {
         let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
         pool::commit(transaction).await?;
         Ok(give(answer))
+    }
+
+    /// What makes two reports the same one. What was withdrawn as opened in error may be reported anew.
+    async fn natural_key(&self, report: &Report) -> Result<[u8; 32], Problem> {
+        let first = format!("{}|{}", report.kind.as_str(), report.natural_key);
+        let mut key = self.app.protection.index("case", &first);
+        let mut withdrawn = 0;
+        while cases::is_withdrawn(&self.app.pool, report.kind, &key).await? {
+            withdrawn += 1;
+            key = self.app.protection.index("case", &format!("{first}|after_withdrawals|{withdrawn}"));
+        }
+        Ok(key)
     }
 
     /// Stores an act with its documents and sends it to its workflow; the answer is the workflow's.

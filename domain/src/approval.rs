@@ -18,12 +18,20 @@ pub enum ApprovalKind {
     CompleteByHand,
     /// A parked step is retried with corrected input.
     RetryCorrected,
+    /// A case that was opened in error is withdrawn.
+    WithdrawCase,
 }
 
 impl ApprovalKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::PublishCalendar, Self::WriteOff, Self::Resumption, Self::CompleteByHand, Self::RetryCorrected];
+    pub const ALL: [Self; 6] = [
+        Self::PublishCalendar,
+        Self::WriteOff,
+        Self::Resumption,
+        Self::CompleteByHand,
+        Self::RetryCorrected,
+        Self::WithdrawCase,
+    ];
 
     /// The stable name, as in JSON and in SQL.
     #[must_use]
@@ -34,6 +42,7 @@ impl ApprovalKind {
             Self::Resumption => "resumption",
             Self::CompleteByHand => "complete_by_hand",
             Self::RetryCorrected => "retry_corrected",
+            Self::WithdrawCase => "withdraw_case",
         }
     }
 
@@ -67,7 +76,8 @@ impl ApprovalRule {
             | ApprovalKind::WriteOff
             | ApprovalKind::Resumption
             | ApprovalKind::CompleteByHand
-            | ApprovalKind::RetryCorrected => Self { roles: vec![APPROVER.to_string()], valid_hours: VALID_HOURS },
+            | ApprovalKind::RetryCorrected
+            | ApprovalKind::WithdrawCase => Self { roles: vec![APPROVER.to_string()], valid_hours: VALID_HOURS },
         }
     }
 

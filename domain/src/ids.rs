@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use crate::refund::RefundKind;
+use crate::refund::{RefundKind, RefundRound};
 
 macro_rules! typed_ids {
     ($($(#[$meta:meta])* $name:ident,)+) => {
@@ -169,14 +169,18 @@ impl PaymentReference {
         Self(Uuid::new_v5(&PAYMENT_NAMESPACE, &name))
     }
 
-    /// The reference of a refund of a case: the same case, kind and generation always give the same one, and none is an
-    /// application's, whose name is shorter. A new generation exists under the same condition as there.
+    /// The reference of a refund of a case: the same case, kind, round and generation always give the same one, and none is
+    /// an application's, whose name is shorter. A new generation exists under the same condition as there.
     #[must_use]
-    pub fn for_refund(case: CaseId, kind: RefundKind, generation: u32) -> Self {
-        let mut name = Vec::with_capacity(36);
+    pub fn for_refund(case: CaseId, kind: RefundKind, round: RefundRound, generation: u32) -> Self {
+        let mut name = Vec::with_capacity(40);
         name.extend_from_slice(case.0.as_bytes());
         name.extend_from_slice(&generation.to_be_bytes());
         name.extend_from_slice(kind.as_str().as_bytes());
+        // References of the first round are released without it.
+        if round != RefundRound::FIRST {
+            name.extend_from_slice(&round.0.to_be_bytes());
+        }
         Self(Uuid::new_v5(&PAYMENT_NAMESPACE, &name))
     }
 }
@@ -199,10 +203,12 @@ mod tests {
     #[test]
     fn refund_reference_follows_from_case_kind_and_generation() {
         let case = CaseId::from_uuid(Uuid::from_u128(1));
-        let [collected, paid] = RefundKind::ALL.map(|kind| PaymentReference::for_refund(case, kind, 0));
+        let first = |kind, generation| PaymentReference::for_refund(case, kind, RefundRound::FIRST, generation);
+        let [collected, paid] = RefundKind::ALL.map(|kind| first(kind, 0));
         assert_eq!(collected.to_string(), "60744122-4bca-553c-bc72-759854a58317");
         assert_eq!(paid.to_string(), "7c828f21-cf2c-5e62-9b90-c72dfa09a1a1");
-        assert_ne!(PaymentReference::for_refund(case, RefundKind::Paid, 1), paid);
+        assert_ne!(first(RefundKind::Paid, 1), paid);
+        assert_ne!(PaymentReference::for_refund(case, RefundKind::Paid, RefundRound(1), 0), paid);
         assert_ne!(PaymentReference::for_application(ApplicationId::from_uuid(Uuid::from_u128(1)), 0), paid);
     }
 

@@ -27,6 +27,12 @@ impl RefundKind {
         }
     }
 
+    /// The kind of a stable name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The duty that the refund meets.
     #[must_use]
     pub const fn duty(self) -> DutyKind {
@@ -40,5 +46,43 @@ impl RefundKind {
     #[must_use]
     pub const fn of_collected(self) -> bool {
         matches!(self, Self::Collected)
+    }
+}
+
+/// Which look at the books found what a refund covers: 0 is the first, each later one found payments that came since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefundRound(pub u32);
+
+impl RefundRound {
+    /// What the first look found.
+    pub const FIRST: Self = Self(0);
+
+    /// The subject of the duty of this round.
+    #[must_use]
+    pub fn subject(self) -> String {
+        if self == Self::FIRST { String::new() } else { self.0.to_string() }
+    }
+
+    /// The round of a duty's subject.
+    #[must_use]
+    pub fn of_subject(subject: &str) -> Option<Self> {
+        if subject.is_empty() { Some(Self::FIRST) } else { subject.parse().ok().filter(|round| *round > 0).map(Self) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_subjects_read_back() {
+        for kind in RefundKind::ALL {
+            assert_eq!(RefundKind::parse(kind.as_str()), Some(kind));
+        }
+        for round in [RefundRound::FIRST, RefundRound(1), RefundRound(12)] {
+            assert_eq!(RefundRound::of_subject(&round.subject()), Some(round));
+        }
+        assert_eq!(RefundRound::of_subject("0"), None, "the first has no subject");
+        assert_eq!(RefundRound::of_subject("bureau"), None);
     }
 }

@@ -5,11 +5,13 @@ pub mod address;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::rejection::rejections;
 
 /// The families of events that there are, those of each kind of case among them; a name is a family, a full stop, and what
 /// happened. A pattern of another family would match nothing for ever, so it is refused.
-pub const FAMILIES: [&str; 11] = [
+pub const FAMILIES: [&str; 12] = [
     "accrual_suspension",
     "application",
     "approval",
@@ -20,6 +22,7 @@ pub const FAMILIES: [&str; 11] = [
     "duty",
     "fraud_incident",
     "payment",
+    "webhook",
     "write_off",
 ];
 const PATTERN_LENGTH_MAX: usize = 64;
@@ -30,7 +33,7 @@ rejections! {
         /// Neither `*` nor a family with a name.
         Malformed = "event.pattern", "not a pattern of events", "Укажите *, семейство вида duty.* или событие вида duty.breached";
         /// There is no such family.
-        UnknownFamily = "event.family", "no such family of events", "Известные семейства: application, payment, case, duty, approval, calendar и виды дел";
+        UnknownFamily = "event.family", "no such family of events", "Известные семейства: application, payment, case, duty, approval, calendar, webhook и виды дел";
     }
 }
 
@@ -108,11 +111,78 @@ impl RetrySchedule {
         let thousandths = 800 + u64::from(jitter) * 400 / u64::from(u16::MAX);
         Some(Duration::from_millis(pause * thousandths / 1_000))
     }
+
+    /// A pause that heeds what the receiver asked for: never shorter for it, and never longer than the longest.
+    #[must_use]
+    pub fn heeding(&self, pause: Duration, wish: &Wish) -> Duration {
+        let Wish::Pause(asked) = wish else { return pause };
+        let longest = Duration::from_millis(u64::from(self.longest_pause_milliseconds));
+        pause.max(longest.min(*asked))
+    }
+}
+
+/// What a receiver's answer asks for beside its being no success (Standard Webhooks).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing in particular: the schedule goes on.
+    Nothing,
+    /// Not to be called for so long.
+    Pause(Duration),
+    /// Never to be called again: 410.
+    Gone,
+}
+
+impl Wish {
+    /// What an answer asks for. `retry-after` counts with 429 and 503 alone: seconds, or an instant of HTTP.
+    #[must_use]
+    pub fn of(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> Self {
+        match (status, retry_after.map(str::trim)) {
+            (410, _) => Self::Gone,
+            (429 | 503, Some(text)) => match text.parse() {
+                Ok(seconds) => Self::Pause(Duration::from_secs(seconds)),
+                Err(_) => DateTime::parse_from_rfc2822(text)
+                    .ok()
+                    .and_then(|until| (until.to_utc() - now).to_std().ok())
+                    .map_or(Self::Nothing, Self::Pause),
+            },
+            _ => Self::Nothing,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_may_ask_for_a_pause_or_to_be_left_alone() {
+        let now: DateTime<Utc> = "2026-11-25T07:28:00Z".parse().expect("an instant");
+        let seconds = |seconds| Wish::Pause(Duration::from_secs(seconds));
+        assert_eq!(Wish::of(429, Some("120"), now), seconds(120));
+        assert_eq!(Wish::of(503, Some(" 5 "), now), seconds(5));
+        assert_eq!(Wish::of(503, Some("Wed, 25 Nov 2026 07:29:00 GMT"), now), seconds(60));
+        assert_eq!(Wish::of(410, Some("5"), now), Wish::Gone);
+        for (status, text) in [
+            (500, Some("5")),
+            (429, None),
+            (429, Some("soon")),
+            (429, Some("-1")),
+            (503, Some("Wed, 25 Nov 2026 07:27:00 GMT")),
+        ] {
+            assert_eq!(Wish::of(status, text, now), Wish::Nothing, "{status} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_wish_lengthens_a_pause_up_to_the_longest() {
+        let schedule = RetrySchedule::default();
+        let pause = Duration::from_secs(45);
+        let after = |wish| schedule.heeding(pause, &wish).as_secs();
+        assert_eq!(after(Wish::Nothing), 45);
+        assert_eq!(after(Wish::Pause(Duration::from_secs(5))), 45, "never sooner than without it");
+        assert_eq!(after(Wish::Pause(Duration::from_secs(600))), 600);
+        assert_eq!(after(Wish::Pause(Duration::from_secs(999_999))), 28_800, "and not for ever");
+    }
 
     const MIDDLE: u16 = u16::MAX / 2 + 1;
 

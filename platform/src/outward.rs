@@ -138,6 +138,15 @@ fn judge(found: &[IpAddr], inside: Inside) -> Result<(), TargetError> {
     if found.iter().all(|address| inside.permits(*address)) { Ok(()) } else { Err(TargetError::Internal) }
 }
 
+/// What is read of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the answer says of another try, as it is written.
+    pub retry_after: Option<String>,
+}
+
 /// A client for such targets: it connects to no address but one that was judged when it connected.
 #[derive(Clone)]
 pub struct OutwardClient {
@@ -180,18 +189,26 @@ impl OutwardClient {
         Ok(Self { client, inside })
     }
 
-    /// Posts a body of JSON with some headers, and returns the answer's status; its body is not read.
+    /// Posts a body of JSON with some headers, and returns what is read of the answer; its body is not.
     ///
     /// # Errors
     /// [`CallFailure`] when there was no answer.
-    pub async fn post(&self, url: &str, headers: &[(&'static str, String)], body: String) -> Result<u16, CallFailure> {
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<Answered, CallFailure> {
         let url = parse(url, self.inside).map_err(CallFailure::Refused)?;
         let mut request = self.client.post(url).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         match request.send().await {
-            Ok(answer) => Ok(answer.status().as_u16()),
+            Ok(answer) => {
+                let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+                Ok(Answered { status: answer.status().as_u16(), retry_after: retry_after.map(str::to_owned) })
+            }
             Err(error) => Err(class(&error)),
         }
     }

@@ -116,6 +116,9 @@ where
     }
     match plan.before {
         Some(EndBefore::Status(code)) => return End::Answer(simulated_failure(code)),
+        Some(EndBefore::AskToWait(code, seconds)) => {
+            return End::Answer(simulated_failure(code).with_header("retry-after", &seconds.to_string()));
+        }
         Some(EndBefore::Silence) => return End::Silence,
         Some(EndBefore::Closed) => return End::Closed,
         None => {}

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Latency { milliseconds: u64 },
     /// An HTTP status instead of the effect.
     Status { code: u16 },
+    /// An HTTP status instead of the effect, with `retry-after` in seconds.
+    AskToWait { code: u16, seconds: u32 },
     /// Neither an effect nor an answer.
     TimeoutBefore,
     /// The effect, but no answer.
@@ -86,7 +88,7 @@ impl FaultRule {
         {
             return Some(format!("provider {:?} has no operation {operation:?}", self.provider));
         }
-        if let Fault::Status { code } | Fault::StatusAfter { code } = self.fault
+        if let Fault::Status { code } | Fault::StatusAfter { code } | Fault::AskToWait { code, .. } = self.fault
             && !(400..=599).contains(&code)
         {
             return Some("code must be a status from 400 to 599".to_owned());
@@ -156,6 +158,8 @@ pub(crate) struct Plan {
 pub(crate) enum EndBefore {
     /// An HTTP status.
     Status(u16),
+    /// An HTTP status, and so many seconds to wait.
+    AskToWait(u16, u32),
     /// No answer.
     Silence,
     /// The connection is closed.
@@ -283,7 +287,7 @@ impl Rules {
 
 impl Fault {
     fn forestalls(&self) -> bool {
-        matches!(self, Self::Status { .. } | Self::TimeoutBefore | Self::Down { .. })
+        matches!(self, Self::Status { .. } | Self::AskToWait { .. } | Self::TimeoutBefore | Self::Down { .. })
     }
 
     fn is_end(&self) -> bool {
@@ -300,6 +304,7 @@ impl Plan {
         match *fault {
             Fault::Latency { milliseconds } => self.latency += Duration::from_millis(milliseconds),
             Fault::Status { code } => self.before = Some(EndBefore::Status(code)),
+            Fault::AskToWait { code, seconds } => self.before = Some(EndBefore::AskToWait(code, seconds)),
             Fault::TimeoutBefore => self.before = Some(EndBefore::Silence),
             Fault::Down { .. } => self.before = Some(EndBefore::Closed),
             Fault::TimeoutAfter => self.after = Some(EndAfter::Silence),

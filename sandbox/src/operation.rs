@@ -16,6 +16,12 @@ pub(crate) enum Operation {
     BureauResumption,
     /// A correction of what the bureau holds on a contract.
     BureauCorrection,
+    /// The same three at a second bureau, which has a ledger of its own.
+    SecondBureauSuspension,
+    /// See [`Self::SecondBureauSuspension`].
+    SecondBureauResumption,
+    /// See [`Self::SecondBureauSuspension`].
+    SecondBureauCorrection,
     /// A biometric comparison by ЦОИД.
     CoidVerify,
     /// Verification of a signed message.
@@ -62,13 +68,16 @@ pub(crate) enum Operation {
 
 impl Operation {
     /// Every operation that takes part in faults, calls and ledgers.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::AmlList,
         Self::BureauReport,
         Self::BureauContract,
         Self::BureauSuspension,
         Self::BureauResumption,
         Self::BureauCorrection,
+        Self::SecondBureauSuspension,
+        Self::SecondBureauResumption,
+        Self::SecondBureauCorrection,
         Self::CoidVerify,
         Self::NcanodeVerify,
         Self::NcanodeExtract,
@@ -101,6 +110,9 @@ impl Operation {
             | Self::BureauSuspension
             | Self::BureauResumption
             | Self::BureauCorrection => "bureau",
+            Self::SecondBureauSuspension | Self::SecondBureauResumption | Self::SecondBureauCorrection => {
+                "second-bureau"
+            }
             Self::CoidVerify => "coid",
             Self::NcanodeVerify | Self::NcanodeExtract => "ncanode",
             Self::ProprietorsLookup => "proprietors",
@@ -128,9 +140,9 @@ impl Operation {
             Self::AmlList => "list",
             Self::BureauReport => "report",
             Self::BureauContract => "contract",
-            Self::BureauSuspension => "suspension",
-            Self::BureauResumption => "resumption",
-            Self::BureauCorrection => "correction",
+            Self::BureauSuspension | Self::SecondBureauSuspension => "suspension",
+            Self::BureauResumption | Self::SecondBureauResumption => "resumption",
+            Self::BureauCorrection | Self::SecondBureauCorrection => "correction",
             Self::CoidVerify | Self::NcanodeVerify => "verify",
             Self::NcanodeExtract => "extract",
             Self::ProprietorsLookup | Self::MerchantsLookup => "lookup",

@@ -119,6 +119,26 @@ pub async fn insert(connection: &mut PgConnection, new: &NewCase<'_>) -> Result<
     Ok((CaseId::from_uuid(first), false))
 }
 
+/// Whether the case that was stored under a kind and natural key was withdrawn: the same report is another case then.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn is_withdrawn(
+    executor: impl PgExecutor<'_>,
+    kind: CaseKind,
+    natural_key: &[u8],
+) -> Result<bool, StorageError> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT (stage ->> 'outcome' = 'withdrawn') AS "withdrawn" FROM cases WHERE kind = $1 AND natural_key = $2"#,
+        kind.as_str(),
+        natural_key,
+    )
+    .fetch_optional(executor)
+    .await
+    .during("cases.is_withdrawn")?;
+    Ok(found.flatten() == Some(true))
+}
+
 struct Row {
     id: Uuid,
     kind: String,

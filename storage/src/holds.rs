@@ -12,8 +12,11 @@ use crate::error::{During, StorageError, ensure_rows};
 pub struct Hold {
     /// Our reference of the loan.
     pub loan_reference: String,
-    /// The first day without interest.
+    /// The first day without interest that this document asks for.
     pub effective_from: NaiveDate,
+    /// The first day without interest in the books while it lasts: this one's, or an earlier one of another document.
+    /// `None` until the books have suspended accrual.
+    pub suspended_from: Option<NaiveDate>,
     /// When it was placed.
     pub placed_at: DateTime<Utc>,
     /// When it was released.
@@ -53,7 +56,7 @@ pub async fn place(
 pub async fn of_case(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<Hold>, StorageError> {
     sqlx::query_as!(
         Hold,
-        "SELECT loan_reference, effective_from, placed_at, released_at, collection_resumed
+        "SELECT loan_reference, effective_from, suspended_from, placed_at, released_at, collection_resumed
          FROM loan_holds WHERE case_id = $1 ORDER BY loan_reference",
         case_id.as_uuid(),
     )
@@ -76,6 +79,59 @@ pub async fn others(connection: &mut PgConnection, case_id: CaseId, loan_referen
     .fetch_one(connection)
     .await
     .during("loan_holds.others")
+}
+
+/// The first day without interest that the books have by other documents that hold a loan; `None` where none holds it.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn suspended_by_others(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    loan_reference: &str,
+) -> Result<Option<NaiveDate>, StorageError> {
+    sqlx::query_scalar!(
+        "SELECT min(suspended_from) FROM loan_holds
+         WHERE loan_reference = $2 AND case_id <> $1 AND released_at IS NULL",
+        case_id.as_uuid(),
+        loan_reference,
+    )
+    .fetch_one(connection)
+    .await
+    .during("loan_holds.suspended_by_others")
+}
+
+/// Keeps that the books suspend accrual for a document from a day, and that all others that hold the loan begin no later.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] where the document holds the loan no longer; [`StorageError::Driver`].
+pub async fn suspended(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    loan_reference: &str,
+    from: NaiveDate,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE loan_holds SET suspended_from = $3
+         WHERE case_id = $1 AND loan_reference = $2 AND released_at IS NULL",
+        case_id.as_uuid(),
+        loan_reference,
+        from,
+    )
+    .execute(&mut *connection)
+    .await
+    .during("loan_holds.suspended")?;
+    ensure_rows("loan_holds.suspended", &updated, 1)?;
+    sqlx::query!(
+        "UPDATE loan_holds SET suspended_from = $2
+         WHERE loan_reference = $1 AND released_at IS NULL AND suspended_from > $2",
+        loan_reference,
+        from,
+    )
+    .execute(connection)
+    .await
+    .during("loan_holds.moved")?;
+    Ok(())
 }
 
 /// Releases the hold of a case on a loan. The caller has recorded the fact in the same transaction, once.

@@ -60,7 +60,7 @@ pub async fn flag(connection: &mut PgConnection, new: &NewFlag) -> Result<bool, 
 pub async fn is_flagged(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<bool, StorageError> {
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM applications a JOIN client_flags f ON f.iin_index = a.iin_index
-                          WHERE a.id = $1 AND f.cleared_at IS NULL) AS "flagged!""#,
+                          WHERE a.id = $1 AND f.cleared_at IS NULL AND f.withdrawn_at IS NULL) AS "flagged!""#,
         id.as_uuid(),
     )
     .fetch_one(executor)
@@ -90,7 +90,7 @@ pub async fn in_force(executor: impl PgExecutor<'_>, id: ApplicationId) -> Resul
         r#"SELECT f.id, f.case_id, identified_at IS NOT NULL AS "identified!"
                 , (f.phone_index IS NOT DISTINCT FROM a.phone_index) AS "phone_checked!"
            FROM applications a JOIN client_flags f ON f.iin_index = a.iin_index
-           WHERE a.id = $1 AND f.cleared_at IS NULL ORDER BY f.flagged_at, f.id"#,
+           WHERE a.id = $1 AND f.cleared_at IS NULL AND f.withdrawn_at IS NULL ORDER BY f.flagged_at, f.id"#,
         id.as_uuid(),
     )
     .fetch_all(executor)
@@ -118,7 +118,7 @@ pub async fn identified(
     sqlx::query!(
         "UPDATE client_flags SET identified_at = $3, challenge_id = $2
          WHERE iin_index = (SELECT iin_index FROM applications WHERE id = $1)
-           AND cleared_at IS NULL AND identified_at IS NULL",
+           AND cleared_at IS NULL AND withdrawn_at IS NULL AND identified_at IS NULL",
         id.as_uuid(),
         challenge_id.as_uuid(),
         at,
@@ -148,7 +148,7 @@ pub async fn phone_checked(
                           AND c.called_at >= f.learned_at
                         ORDER BY c.called_at, c.id LIMIT 1)
          FROM applications a
-         WHERE a.id = $1 AND f.iin_index = a.iin_index AND f.cleared_at IS NULL
+         WHERE a.id = $1 AND f.iin_index = a.iin_index AND f.cleared_at IS NULL AND f.withdrawn_at IS NULL
            AND f.phone_index IS DISTINCT FROM a.phone_index",
         id.as_uuid(),
         source,
@@ -172,7 +172,7 @@ pub async fn clear(
 ) -> Result<Vec<(Uuid, CaseId)>, StorageError> {
     let rows = sqlx::query!(
         "UPDATE client_flags SET cleared_at = $2
-         WHERE iin_index = $1 AND cleared_at IS NULL
+         WHERE iin_index = $1 AND cleared_at IS NULL AND withdrawn_at IS NULL
            AND identified_at IS NOT NULL AND phone_checked_at IS NOT NULL AND call_id IS NOT NULL
          RETURNING id, case_id",
         iin_index,
@@ -182,6 +182,42 @@ pub async fn clear(
     .await
     .during("client_flags.clear")?;
     Ok(rows.into_iter().map(|row| (row.id, CaseId::from_uuid(row.case_id))).collect())
+}
+
+/// Takes the flags of a case off, since it was opened in error. Returns the keyed hashes of their IINs, those that were
+/// taken off before too.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn withdraw(
+    connection: &mut PgConnection,
+    case_id: CaseId,
+    at: DateTime<Utc>,
+) -> Result<Vec<Vec<u8>>, StorageError> {
+    sqlx::query_scalar!(
+        "UPDATE client_flags SET withdrawn_at = COALESCE(withdrawn_at, $2)
+         WHERE case_id = $1 AND cleared_at IS NULL RETURNING iin_index",
+        case_id.as_uuid(),
+        at,
+    )
+    .fetch_all(connection)
+    .await
+    .during("client_flags.withdraw")
+}
+
+/// Whether a measure was taken on a case that can not be undone: a client was told of the theft, or verified.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn is_told(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<bool, StorageError> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM client_flags WHERE case_id = $1 AND cleared_at IS NOT NULL)
+               OR EXISTS (SELECT FROM verification_calls WHERE case_id = $1 AND satisfies) AS "told!""#,
+        case_id.as_uuid(),
+    )
+    .fetch_one(executor)
+    .await
+    .during("client_flags.is_told")
 }
 
 /// The keyed hash of an application's IIN.
@@ -291,7 +327,7 @@ pub async fn insert_call(connection: &mut PgConnection, new: &NewCall<'_>) -> Re
     if new.satisfies {
         sqlx::query!(
             "UPDATE client_flags SET call_id = $1
-             WHERE iin_index = $2 AND cleared_at IS NULL AND call_id IS NULL AND learned_at <= $4
+             WHERE iin_index = $2 AND cleared_at IS NULL AND withdrawn_at IS NULL AND call_id IS NULL AND learned_at <= $4
                AND (phone_index IS NULL OR phone_index = $3)",
             new.id.as_uuid(),
             new.iin_index,
@@ -334,6 +370,8 @@ pub struct FlagLine {
     pub called_at: Option<DateTime<Utc>>,
     /// Since when no measure is missing.
     pub cleared_at: Option<DateTime<Utc>>,
+    /// When the flag was taken off because its case was opened in error.
+    pub withdrawn_at: Option<DateTime<Utc>>,
 }
 
 /// The clients of a case by the instant of their flag, from after the given position.
@@ -350,6 +388,7 @@ pub async fn page(
     sqlx::query_as!(
         FlagLine,
         r#"SELECT f.id, flagged_at, identified_at, phone_checked_at, phone_source, c.called_at AS "called_at?", cleared_at
+                , withdrawn_at
            FROM client_flags f LEFT JOIN verification_calls c ON c.id = f.call_id
            WHERE f.case_id = $1 AND ($2::timestamptz IS NULL OR (flagged_at, f.id) > ($2, $3::uuid))
            ORDER BY flagged_at, f.id LIMIT $4"#,

@@ -22,7 +22,7 @@ pub enum PaymentState {
     Confirmed,
     /// The provider rejected the transfer for good; no money moved.
     Rejected,
-    /// The application ended before the provider was called.
+    /// It was given up before the provider was called.
     Released,
 }
 
@@ -38,6 +38,12 @@ impl PaymentState {
             Self::Rejected => "rejected",
             Self::Released => "released",
         }
+    }
+
+    /// Whether it is certain that no money moved or will move under this reference.
+    #[must_use]
+    pub const fn is_void(self) -> bool {
+        matches!(self, Self::Rejected | Self::Released)
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -213,7 +219,8 @@ pub async fn mark_rejected(
     ensure_rows("payments.mark_rejected", &updated, 1)
 }
 
-/// From *reserved* to *released*: the application ends and the provider was never called.
+/// From *reserved* to *released*: the application ends, or a refund's account is the client's no longer, and the provider
+/// was never called.
 ///
 /// # Errors
 /// [`StorageError::RowsAffected`] when the payment is not *reserved*; [`StorageError::Driver`].

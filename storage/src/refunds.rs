@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::{CaseId, PaymentReference};
 use nesie_domain::money::Money;
-use nesie_domain::refund::RefundKind;
+use nesie_domain::refund::{RefundKind, RefundRound};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -122,12 +122,52 @@ pub async fn is_written_off(pool: &PgPool, loan_reference: &str) -> Result<bool,
     Ok(found.is_some())
 }
 
+/// Keeps that a refund covers payments of the client's. The caller has recorded the fact in the same transaction, once.
+///
+/// # Errors
+/// [`StorageError::Driver`], also where one of them is covered already: nothing is refunded twice.
+pub async fn cover(
+    connection: &mut PgConnection,
+    loan_reference: &str,
+    payment_ids: &[String],
+    (case_id, kind, round): (CaseId, RefundKind, RefundRound),
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO refunded_payments (loan_reference, payment_id, case_id, intent, round, found_at)
+         SELECT $1, covered.id, $3, $4, $5, $6 FROM unnest($2::text[]) AS covered (id)",
+        loan_reference,
+        payment_ids,
+        case_id.as_uuid(),
+        kind.as_str(),
+        number(round.0),
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("refunded_payments.insert")?;
+    ensure_rows("refunded_payments.insert", &written, payment_ids.len() as u64)
+}
+
+/// The payments of a loan that refunds cover, by the accounting's ids.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn covered(pool: &PgPool, loan_reference: &str) -> Result<Vec<String>, StorageError> {
+    sqlx::query_scalar!("SELECT payment_id FROM refunded_payments WHERE loan_reference = $1", loan_reference)
+        .fetch_all(pool)
+        .await
+        .during("refunded_payments.of_loan")
+}
+
 /// A refund as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
     /// The payment.
     pub payment: Payment,
-    /// Which try it is, from 0: another one only after the provider's final rejection.
+    /// Which look at the books found what it refunds.
+    pub round: RefundRound,
+    /// Which try it is, from 0: another one only where it is certain that the one before moved no money.
     pub generation: u32,
     /// Where it goes.
     pub account_id: Uuid,
@@ -136,7 +176,7 @@ pub struct Refund {
 /// Reserves a refund. The caller has recorded the fact in the same transaction, once.
 ///
 /// # Errors
-/// [`StorageError::Driver`], also where there is one of its kind that was not rejected for good.
+/// [`StorageError::Driver`], also where there is one of its kind and round that may move money.
 pub async fn reserve(
     connection: &mut PgConnection,
     case_id: CaseId,
@@ -146,8 +186,8 @@ pub async fn reserve(
 ) -> Result<(), StorageError> {
     let written = sqlx::query!(
         "INSERT INTO payments (our_reference, method, payment_profile, amount_tiyn, state, reserved_at, updated_at
-            , case_id, intent, generation, account_id)
-         VALUES ($1, $2, $3, $4, 'reserved', $5, $5, $6, $7, $8, $9)",
+            , case_id, intent, round, generation, account_id)
+         VALUES ($1, $2, $3, $4, 'reserved', $5, $5, $6, $7, $8, $9, $10)",
         new.payment.our_reference.as_uuid(),
         new.payment.method,
         new.payment.payment_profile,
@@ -155,7 +195,8 @@ pub async fn reserve(
         at,
         case_id.as_uuid(),
         kind.as_str(),
-        i32::try_from(new.generation).unwrap_or(i32::MAX),
+        number(new.round.0),
+        number(new.generation),
         new.account_id,
     )
     .execute(connection)
@@ -164,37 +205,86 @@ pub async fn reserve(
     ensure_rows("refunds.reserve", &written, 1)
 }
 
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+struct Row {
+    our_reference: Uuid,
+    method: String,
+    payment_profile: String,
+    amount_tiyn: i64,
+    state: String,
+    provider_reference: Option<String>,
+    confirmed_at: Option<DateTime<Utc>>,
+    round: i32,
+    generation: i32,
+    account_id: Uuid,
+}
+
+impl Row {
+    fn read(self) -> Result<Refund, StorageError> {
+        let row = self.our_reference.to_string();
+        let inconsistent = |column| StorageError::Inconsistent { table: "payments", column, row: row.clone() };
+        Ok(Refund {
+            round: RefundRound(u32::try_from(self.round).map_err(|_| inconsistent("round"))?),
+            generation: u32::try_from(self.generation).map_err(|_| inconsistent("generation"))?,
+            account_id: self.account_id,
+            payment: Payment {
+                state: PaymentState::parse(&self.state).ok_or_else(|| inconsistent("state"))?,
+                our_reference: PaymentReference::from_uuid(self.our_reference),
+                method: self.method,
+                payment_profile: self.payment_profile,
+                amount: Money::from_tiyn(self.amount_tiyn),
+                provider_reference: self.provider_reference,
+                confirmed_at: self.confirmed_at,
+            },
+        })
+    }
+}
+
 /// The last try of a refund.
 ///
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for an unknown state.
-pub async fn latest(pool: &PgPool, case_id: CaseId, kind: RefundKind) -> Result<Option<Refund>, StorageError> {
-    let row = sqlx::query!(
-        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at
+pub async fn latest(
+    pool: &PgPool,
+    case_id: CaseId,
+    kind: RefundKind,
+    round: RefundRound,
+) -> Result<Option<Refund>, StorageError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at, round
                 , generation AS "generation!", account_id AS "account_id!"
-           FROM payments WHERE case_id = $1 AND intent = $2 ORDER BY generation DESC LIMIT 1"#,
+           FROM payments WHERE case_id = $1 AND intent = $2 AND round = $3 ORDER BY generation DESC LIMIT 1"#,
+        case_id.as_uuid(),
+        kind.as_str(),
+        number(round.0),
+    )
+    .fetch_optional(pool)
+    .await
+    .during("refunds.latest")?;
+    row.map(Row::read).transpose()
+}
+
+/// The refund of a kind of which the provider may have been called, and nothing certain is known. Rounds follow one another,
+/// so there is one at most.
+///
+/// # Errors
+/// As [`latest`].
+pub async fn in_doubt(pool: &PgPool, case_id: CaseId, kind: RefundKind) -> Result<Option<Refund>, StorageError> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at, round
+                , generation AS "generation!", account_id AS "account_id!"
+           FROM payments WHERE case_id = $1 AND intent = $2 AND state IN ('sent', 'unknown')
+           ORDER BY round, generation LIMIT 1"#,
         case_id.as_uuid(),
         kind.as_str(),
     )
     .fetch_optional(pool)
     .await
-    .during("refunds.latest")?;
-    row.map(|row| {
-        let inconsistent =
-            |column| StorageError::Inconsistent { table: "payments", column, row: row.our_reference.to_string() };
-        Ok(Refund {
-            generation: u32::try_from(row.generation).map_err(|_| inconsistent("generation"))?,
-            account_id: row.account_id,
-            payment: Payment {
-                state: PaymentState::parse(&row.state).ok_or_else(|| inconsistent("state"))?,
-                our_reference: PaymentReference::from_uuid(row.our_reference),
-                method: row.method,
-                payment_profile: row.payment_profile,
-                amount: Money::from_tiyn(row.amount_tiyn),
-                provider_reference: row.provider_reference,
-                confirmed_at: row.confirmed_at,
-            },
-        })
-    })
-    .transpose()
+    .during("refunds.in_doubt")?;
+    row.map(Row::read).transpose()
 }

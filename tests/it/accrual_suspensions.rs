@@ -9,7 +9,7 @@ use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Granted, Stack, document, eventually, time};
+use crate::harness::{Case, Granted, Stack, StackOptions, document, eventually, time};
 
 fn paper(kind: &str, number: &str, iin: &str, loans: &[&str]) -> Value {
     let received_at = now() - TimeDelta::minutes(5);
@@ -178,6 +178,67 @@ async fn a_loan_is_held_until_the_last_of_its_documents_is_cancelled_and_back_ac
 }
 
 #[tokio::test]
+async fn a_second_document_with_an_earlier_day_moves_the_first_day_of_the_suspension() {
+    let mut stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let approver = stack.front("aliya", "approver").await;
+    let Granted { iin, loan } = stack.grant().await;
+    // The first document is acted on twenty days from now, and holds the loan from that day on.
+    stack.set_case_policy(json!({"suspension_start": "act"})).await;
+    stack.kill_worker();
+    let first =
+        Case::report(&compliance, "accrual-suspensions", paper("representation_art200", "8", &iin, &[&loan])).await;
+    let budget = json!({"attempts": 4, "first_pause_milliseconds": 200, "longest_pause_milliseconds": 1_000});
+    let input = json!({"case_id": first.id, "budget": budget});
+    let twenty_days = Duration::from_secs(20 * 24 * 3_600);
+    let workflow = first.workflow();
+    let named = ("AccrualSuspension", workflow.as_str());
+    time::start_later(&stack.temporal().await, &stack.task_queue, named, &input, twenty_days).await;
+    stack.restart_worker().await;
+    // From the hold: the page shows what had happened by the real clock, and this case's clock is ahead.
+    eventually("accrual is suspended", || async {
+        let holds = first.get("holds").await;
+        if holds["items"][0]["suspended_from"].is_string() { Ok(()) } else { Err(holds.to_string()) }
+    })
+    .await;
+    first.done("collection-suspension", proof()).await;
+    first.done("claims-suspension", proof()).await;
+    first.at_stage("suspended").await;
+    let (today, later) = (local_date(now()), local_date(now()) + Days::new(19));
+    // 300 000 ₸ at 36 % for nineteen days.
+    let accrued = stack.sandbox.balance(&loan, later).await;
+    assert_eq!((&accrued["interest"], &accrued["accruing"]), (&json!(562_192), &json!(true)), "{accrued}");
+    assert_eq!(stack.sandbox.balance(&loan, later + Days::new(1)).await["accruing"], json!(false));
+
+    // The second is acted on today: what accrued between is reversed, to the tiyn.
+    let second =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "9", &iin, &[&loan])).await;
+    stand_still(&second).await;
+    let books = stack.sandbox.ledger("accounting").await;
+    let moved = books.iter().rfind(|entry| entry["operation"] == "suspend").expect("the second suspension");
+    assert_eq!(moved["reversed"], json!({"interest": 562_192, "penalty": 0}), "{moved}");
+    assert_eq!(moved["effective_from"], json!(today));
+    assert!(moved["idempotency_key"].as_str().is_some_and(|key| key.contains(&second.id)), "a key of its own: {moved}");
+    let nothing = stack.sandbox.balance(&loan, later).await;
+    assert_eq!((&nothing["interest"], &nothing["accruing"]), (&json!(0), &json!(false)), "{nothing}");
+    for case in [&first, &second] {
+        assert_eq!(case.get("holds").await["items"][0]["suspended_from"], json!(today));
+    }
+    stack.proves("R-141", &second.workflow(), "accrual_suspended", json!({"reversed_interest": "5621.92"})).await;
+
+    // Released while the other holds it, the day stays; with the last one accrual goes on as if nothing had been.
+    cancel(&second).await;
+    approver.decide(&propose(&second, true, true).await, "approve").await;
+    second.at_stage("closed").await;
+    assert_eq!(stack.sandbox.balance(&loan, later).await["accruing"], json!(false));
+    cancel(&first).await;
+    approver.decide(&propose(&first, true, true).await, "approve").await;
+    first.at_stage("closed").await;
+    let after = stack.sandbox.balance(&loan, today + Days::new(10)).await;
+    assert_eq!((&after["interest"], &after["accruing"]), (&json!(295_890), &json!(true)), "{after}");
+}
+
+#[tokio::test]
 async fn a_provider_that_fails_holds_up_neither_the_other_acts_nor_the_clock() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
@@ -202,6 +263,99 @@ async fn a_provider_that_fails_holds_up_neither_the_other_acts_nor_the_clock() {
     case.at_stage("suspended").await;
     let ledger = stack.sandbox.ledger("accounting").await;
     assert_eq!(ledger.iter().filter(|entry| entry["operation"] == "suspend").count(), 1, "once, under one key");
+}
+
+#[tokio::test]
+async fn each_credit_bureau_is_told_of_the_suspension_and_of_its_end() {
+    let stack = Stack::start_with(StackOptions { second_bureau: true, ..StackOptions::default() }).await;
+    let compliance = stack.front("dana", "compliance").await;
+    let operations = stack.front("marat", "operations").await;
+    let Granted { iin, loan } = stack.grant().await;
+    stack.sandbox.fault("bureau", "suspension", json!({"kind": "status", "code": 503}), None).await;
+    let case =
+        Case::report(&compliance, "accrual-suspensions", paper("victim_ruling_art71", "7", &iin, &[&loan])).await;
+    let step = eventually("the step is parked", || async {
+        let open = operations.get("/v1/parked-steps").await;
+        let steps = open["items"].as_array().cloned().unwrap_or_default();
+        steps.into_iter().find(|step| step["step"] == "suspend_bureau_reporting").ok_or(open.to_string())
+    })
+    .await;
+    assert_eq!(step["provider"], "bureau", "{step}");
+    let told = async |bureau: &str, operation: &str| {
+        let ledger = stack.sandbox.ledger(bureau).await;
+        ledger.iter().filter(|entry| entry["operation"] == operation && entry["contract_reference"] == loan).count()
+    };
+    let (first, second) = (told("bureau", "suspension").await, told("second-bureau", "suspension").await);
+    assert_eq!((first, second), (0, 1), "the second is not held up by the first");
+    stack.sandbox.clear_faults().await;
+    let (status, answer) = crate::parking::decide(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.with_duties("met", 4).await;
+    stand_still(&case).await;
+    cancel(&case).await;
+    let approval = propose(&case, false, true).await;
+    stack.front("aliya", "approver").await.decide(&approval, "approve").await;
+    case.at_stage("closed").await;
+    for bureau in ["bureau", "second-bureau"] {
+        let suspended_and_resumed = (told(bureau, "suspension").await, told(bureau, "resumption").await);
+        assert_eq!(suspended_and_resumed, (1, 1), "{bureau}");
+    }
+    stack.proves("R-144", &case.workflow(), "duty_met", json!({"subject": "second-bureau"})).await;
+}
+
+#[tokio::test]
+async fn a_suspension_that_was_opened_in_error_is_withdrawn_and_everything_goes_on() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let Granted { iin, loan } = stack.grant().await;
+    stack.sandbox.fault("notifications", "message", json!({"kind": "status", "code": 503}), None).await;
+    let body = paper("victim_ruling_art71", "10", &iin, &[&loan]);
+    let case = Case::report(&compliance, "accrual-suspensions", body.clone()).await;
+    case.with_duties("met", 2).await;
+    case.refused("withdrawal", json!({"reason": "не тот микрокредит"}), "suspension.under_way").await;
+    stack.sandbox.clear_faults().await;
+    let operations = stack.front("marat", "operations").await;
+    let step = eventually("the notice is parked", || async {
+        let open = operations.get("/v1/parked-steps").await;
+        let steps = open["items"].as_array().cloned().unwrap_or_default();
+        let found = steps.into_iter().find(|step| step["step"] == "notify_of_suspension");
+        let met = case.view().await["duty_counts"]["met"] == 3;
+        // The notice may have gone out within the step's own tries.
+        if met { Ok(None) } else { found.map(Some).ok_or(open.to_string()) }
+    })
+    .await;
+    if let Some(step) = step {
+        crate::parking::decide(&operations, &step, "retry").await;
+    }
+    case.with_duties("met", 3).await;
+    let today = local_date(now());
+    assert_eq!(stack.sandbox.balance(&loan, today).await["accruing"], json!(false));
+    let approval = case.withdrawal_proposed("не тот микрокредит").await;
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.withdrawn(&stack, 2).await;
+    let books = stack.sandbox.balance(&loan, today + Days::new(10)).await;
+    assert_eq!(books["accruing"], json!(true), "{books}");
+    let resumed = stack.sandbox.ledger("accounting").await;
+    let resumed = resumed.iter().find(|entry| entry["operation"] == "resume").expect("accrual goes on");
+    assert_eq!(resumed["back_accrual"], json!(false), "only the document's cancellation gives leave to that");
+    let told = stack.sandbox.ledger("bureau").await;
+    assert_eq!(told.iter().filter(|entry| entry["operation"] == "resumption").count(), 1, "{told:?}");
+    let notices = stack.sandbox.ledger("notifications").await;
+    let templates: Vec<&Value> = notices
+        .iter()
+        .filter(|notice| notice["case_id"] == case.id.as_str())
+        .map(|notice| &notice["template"])
+        .collect();
+    assert_eq!(templates, ["accrual_suspended", "accrual_suspension_withdrawn"]);
+    assert_eq!(case.get("holds").await["items"][0]["collection_resumed"], true);
+
+    // The same document for the loan that it meant: another case. Once it is cancelled, that leads to the end.
+    let again = Case::report(&compliance, "accrual-suspensions", body).await;
+    assert_ne!(again.id, case.id);
+    stand_still(&again).await;
+    cancel(&again).await;
+    again.refused("withdrawal", json!({"reason": "поздно"}), "suspension.cancelled_before").await;
 }
 
 #[tokio::test]

@@ -244,3 +244,30 @@ async fn an_application_that_waits_for_the_call_is_withdrawn_or_expires_and_the_
         site.at_stage(&next, "awaiting_acknowledgement").await;
     }
 }
+
+#[tokio::test]
+async fn a_leak_that_was_reported_in_error_is_withdrawn_with_its_flags() {
+    let stack = Stack::start().await;
+    let (site, compliance) = (stack.site().await, stack.front("dana", "compliance").await);
+    let iin = stack.somebody();
+    let (case, client_id) = flagged(&compliance, leak("LEAK-E1", &[&iin])).await;
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.at_stage(&id, "awaiting_leak_verification").await;
+    site.identify(&id, "awaiting_leak_verification").await;
+    site.at_stage(&id, "awaiting_verification_call").await;
+    let approval = case.withdrawal_proposed("сообщение не подтвердилось").await;
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.withdrawn(&stack, 0).await;
+    let row = client(&case).await;
+    assert!(!row["withdrawn_at"].is_null() && row["cleared_at"].is_null(), "{row}");
+    // The application that waited for a call goes on; the next one is not held at all.
+    site.at_stage(&id, "awaiting_acknowledgement").await;
+    let next = stack.somebody();
+    let (told, told_client) = flagged(&compliance, leak("LEAK-E2", &[&next])).await;
+    let other = site.submit(&NewApplication::of(&next)).await;
+    site.at_stage(&other, "awaiting_leak_verification").await;
+    told.done("verification-calls", call(&told_client)).await;
+    told.refused("withdrawal", json!({"reason": "поздно"}), "leak.client_told").await;
+    assert_ne!(client_id, told_client);
+}

@@ -6,8 +6,9 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use temporalio_client::UntypedWorkflow;
 
-use crate::harness::{Case, Stack, document, eventually, time};
+use crate::harness::{Case, Stack, StackOptions, document, eventually, time};
 
 fn incident(reference: &str, detected_at: DateTime<Utc>, clients: Vec<Value>) -> Value {
     let mut body = json!({
@@ -223,4 +224,89 @@ async fn a_thousand_clients_are_one_case_with_a_row_evidence_and_act_each() {
             .await
             .expect("evidence");
     assert_eq!(evidence, 1_000);
+}
+
+#[tokio::test]
+async fn an_incident_that_was_reported_in_error_is_withdrawn_while_nobody_has_been_told() {
+    let stack = Stack::start().await;
+    let (compliance, approver) = (stack.front("dana", "compliance").await, stack.front("aliya", "approver").await);
+    let operations = stack.front("marat", "operations").await;
+    stack.sandbox.fault("notifications", "message", json!({"kind": "status", "code": 503}), None).await;
+    let body = incident("INC-E1", now() - TimeDelta::minutes(5), vec![client(&stack)]);
+    let case = Case::report(&compliance, "fraud-incidents", body.clone()).await;
+    let parked = async || {
+        let open = operations.get("/v1/parked-steps").await;
+        let steps = open["items"].as_array().cloned().unwrap_or_default();
+        steps.iter().filter(|step| step["case_id"] == case.id.as_str()).count()
+    };
+    eventually("the notice is parked", || async {
+        if parked().await == 1 { Ok(()) } else { Err("not yet".to_string()) }
+    })
+    .await;
+    let rejected = case.withdrawal_proposed("ложная тревога").await;
+    assert_eq!(approver.decide(&rejected, "reject").await.0, StatusCode::OK);
+    let approval = case.withdrawal_proposed("ложная тревога").await;
+    assert_eq!(approver.decide(&approval, "approve").await.0, StatusCode::OK);
+    case.withdrawn(&stack, 3).await;
+    assert_eq!(parked().await, 0, "nobody has to decide on a step of a case that is withdrawn");
+    stack.sandbox.clear_faults().await;
+    assert!(stack.sandbox.ledger("notifications").await.is_empty());
+
+    // Reported anew it is another case; once somebody is told, it goes its way to the end.
+    let again = Case::report(&compliance, "fraud-incidents", body).await;
+    assert_ne!(again.id, case.id);
+    again.with_duties("met", 1).await;
+    again.refused("withdrawal", json!({"reason": "поздно"}), "incident.told").await;
+    stack.keep_history_of(&case.workflow(), "fraud-incident-withdrawn").await;
+}
+
+/// The run of a workflow that runs now, and the first of its chain.
+async fn runs(stack: &Stack, case: &Case) -> (String, String) {
+    let handle = stack.temporal().await.get_workflow_handle::<UntypedWorkflow>(case.workflow());
+    let described = handle.describe(Default::default()).await.expect("described");
+    let info = described.raw().workflow_execution_info.clone().expect("what it is");
+    (info.execution.expect("an execution").run_id, info.first_run_id)
+}
+
+#[tokio::test]
+async fn an_incident_with_many_acts_goes_on_as_a_new_run_and_loses_none() {
+    let worker = vec![("NESIE_CASE_EVENTS_MAX", "150")];
+    let stack = Stack::start_with(StackOptions { worker, ..StackOptions::default() }).await;
+    let compliance = stack.front("dana", "compliance").await;
+    let body = incident("INC-L1", now() - TimeDelta::minutes(5), vec![client(&stack), client(&stack)]);
+    let case = Case::report(&compliance, "fraud-incidents", body).await;
+    case.with_duties("met", 2).await;
+    // Acts come several at once, also while one run ends and the next begins.
+    for round in 0..6 {
+        let measures = (0..8).map(|number| {
+            let description = format!("Мера {round}-{number}");
+            case.done("measures", json!({"description": description, "done_at": now(), "documents": [document()]}))
+        });
+        futures::future::join_all(measures).await;
+    }
+    let found_later = json!({"clients": [client(&stack)]});
+    case.done("clients", found_later).await;
+    case.with_duties("met", 3).await;
+    let (run, first) = runs(&stack, &case).await;
+    assert_ne!(run, first, "the case has gone on as another run");
+    let database = stack.database().await;
+    let measures: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT description) FROM case_measures WHERE case_id::text = $1")
+            .bind(&case.id)
+            .fetch_one(&database)
+            .await
+            .expect("counted");
+    assert_eq!(measures, 48, "none is lost");
+    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM case_measures WHERE case_id::text = $1")
+        .bind(&case.id)
+        .fetch_one(&database)
+        .await
+        .expect("counted");
+    assert_eq!(all, 48, "and none is done twice");
+    assert_eq!(stack.sandbox.ledger("notifications").await.len(), 3, "nobody is told twice");
+    case.done("measures-completion", json!({"reason": "меры приняты"})).await;
+    case.done("regulator-notice", json!({"text": "Сообщаем об инциденте", "documents": [document()]})).await;
+    case.done("closure", json!({"reason": "всё сделано"})).await;
+    case.at_stage("closed").await;
+    stack.keep_history_of(&case.workflow(), "fraud-incident-renewed").await;
 }

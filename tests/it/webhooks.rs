@@ -179,3 +179,51 @@ async fn a_disabled_endpoint_is_left_alone_a_given_up_event_is_seen_and_a_range_
     let site_sees = site.send(Method::GET, "/v1/webhook-endpoints", None).await.0;
     assert_eq!(site_sees, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn a_receiver_that_asks_to_wait_is_left_alone_so_long_and_one_that_is_gone_for_good() {
+    let stack = Stack::start_with(crate::harness::StackOptions {
+        worker: vec![("NESIE_WEBHOOKS_LONGEST_PAUSE_MILLISECONDS", "2000")],
+        ..Default::default()
+    })
+    .await;
+    let (site, operations) = (stack.site().await, stack.front("marat", "operations").await);
+    let (slow, _) = registered(&stack, &operations, "slow", json!(["application.*"])).await;
+    let (gone, _) = registered(&stack, &operations, "gone", json!(["application.*"])).await;
+    registered(&stack, &operations, "watch", json!(["webhook.*"])).await;
+    // It asks for an hour; the longest pause here is two seconds, without it the second try comes after a fifth of one.
+    let wait = json!({"kind": "ask_to_wait", "code": 429, "seconds": 3_600});
+    stack.sandbox.fault_on(json!({"provider": "webhooks", "key_contains": "slow/", "fault": wait, "times": 1})).await;
+    let no_more = json!({"kind": "status", "code": 410});
+    stack.sandbox.fault_on(json!({"provider": "webhooks", "key_contains": "gone/", "fault": no_more})).await;
+    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
+    site.at_stage(&id, "awaiting_acknowledgement").await;
+    site.act(Method::POST, &format!("/v1/applications/{id}/withdrawal"), json!({"reason": "передумал"})).await;
+
+    let told = received_so_many(&stack, "watch", 1).await;
+    assert_eq!(types(&told), BTreeSet::from(["webhook.endpoint_disabled"]));
+    let endpoint_id = gone.rsplit('/').next().expect("an id");
+    assert_eq!(told[0]["body"]["data"]["details"]["endpoint_id"], endpoint_id, "{told:?}");
+    let standing = operations.get(&gone).await;
+    assert!(standing["endpoint"]["disabled_at"].is_string(), "{standing}");
+    assert_eq!(standing["pending"], 1, "it waits until the endpoint is enabled: {standing}");
+    let object = format!("webhook_endpoint/{endpoint_id}");
+    let audited: (String, String) =
+        sqlx::query_as("SELECT actor, reason FROM audit WHERE object = $1 AND action = 'disable_webhook_endpoint'")
+            .bind(&object)
+            .fetch_one(&stack.database().await)
+            .await
+            .expect("audited");
+    assert_eq!(audited, ("system".to_string(), "endpoint_gone".to_string()));
+
+    let sent = delivery(&operations, &slow, "application.withdrawn", "delivered").await;
+    let attempts = sent["attempts"].as_array().expect("attempts");
+    let at = |number: usize| -> chrono::DateTime<chrono::Utc> {
+        attempts[number]["at"].as_str().expect("an instant").parse().expect("an instant")
+    };
+    assert_eq!((attempts.len(), &attempts[0]["status"]), (2, &json!(429)), "{sent}");
+    assert!(at(1) - at(0) >= chrono::TimeDelta::milliseconds(1_900), "it was left alone as long as it may ask: {sent}");
+    let calls = stack.sandbox.calls("webhooks").await;
+    let to_gone = calls.iter().filter(|call| call["key"].as_str().is_some_and(|key| key.starts_with("gone/"))).count();
+    assert_eq!(to_gone, 1, "one that is gone is not called again");
+}

@@ -177,6 +177,42 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
 }
 
 #[tokio::test]
+async fn each_credit_bureau_is_corrected_and_one_that_fails_holds_up_no_other() {
+    let stack = Stack::start_with(StackOptions { second_bureau: true, ..StackOptions::default() }).await;
+    let compliance = stack.front("dana", "compliance").await;
+    let operations = stack.front("marat", "operations").await;
+    let granted = stack.grant().await;
+    stack.sandbox.fault("second-bureau", "correction", json!({"kind": "status", "code": 503}), None).await;
+    let case = Case::report(&compliance, "write-offs", verdict(&granted, "6-1", now() - TimeDelta::minutes(5))).await;
+    case.with_duties("open", 5).await;
+    write_off(&stack, &case).await;
+    let step = parked_of(&operations, &case, "correct_credit_history").await;
+    assert_eq!(step["provider"], "second-bureau", "{step}");
+    let view = case.with_duties("met", 4).await;
+    let duties = view["duties"].as_array().expect("duties");
+    let open: Vec<&Value> = duties.iter().filter(|duty| duty["state"] == "open").collect();
+    assert_eq!((open.len(), &open[0]["subject"]), (1, &json!("second-bureau")), "{view}");
+
+    stack.sandbox.clear_faults().await;
+    let (status, answer) = decide_on_parked(&operations, &step, "retry").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let view = case.at_stage("written_off").await;
+    let mut acknowledged = Vec::new();
+    for bureau in ["bureau", "second-bureau"] {
+        let told = stack.sandbox.ledger(bureau).await;
+        let corrections: Vec<&Value> = told.iter().filter(|entry| entry["operation"] == "correction").collect();
+        assert_eq!(corrections.len(), 1, "once each: {told:?}");
+        assert_eq!((&corrections[0]["overdue_days"], &corrections[0]["principal"]), (&json!(0), &json!(0)));
+        let duties = view["duties"].as_array().expect("duties");
+        let duty = duties.iter().find(|duty| duty["subject"] == bureau).expect("a duty for each");
+        assert_eq!(duty["evidence"]["acknowledgement_id"], corrections[0]["acknowledgement_id"], "{duty}");
+        acknowledged.push(corrections[0]["acknowledgement_id"].clone());
+    }
+    assert_ne!(acknowledged[0], acknowledged[1], "each acknowledged it itself");
+    stack.proves("R-151", &case.workflow(), "credit_history_corrected", json!({"bureau": "second-bureau"})).await;
+}
+
+#[tokio::test]
 async fn nothing_paid_is_nothing_to_refund_and_the_books_prove_it() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
@@ -296,6 +332,162 @@ async fn a_rejected_refund_takes_another_account_under_another_reference() {
     assert_eq!(tries.len(), 2, "{tries:?}");
     assert!(stack.sandbox.payouts(&tries[0]).await.is_empty());
     assert_eq!(stack.sandbox.payouts(&tries[1]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_that_is_the_clients_no_longer_gets_no_refund() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = stack.grant().await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(&compliance, &granted, "7-1").await;
+    // Given and confirmed before anything is decided; another's by the time that money is to move.
+    case.done("refund-account", refund_to("dedup")).await;
+    stack.sandbox.person(&granted.iin, json!({"ownership": "NOT_CONFIRMED"})).await;
+    write_off(&stack, &case).await;
+    stack.proves("R-152", &case.workflow(), "refund_released", json!({"refund": "collected"})).await;
+    let transfers = async || {
+        let calls = stack.sandbox.calls("payments").await;
+        let orders = references(&case, "collected").await;
+        let of_case = |call: &&Value| orders.iter().any(|order| call["key"] == order.as_str());
+        calls.iter().filter(of_case).filter(|call| call["operation"] == "transfer").count()
+    };
+    assert_eq!(transfers().await, 0, "nobody was called for a transfer");
+    assert_eq!(case.duty("refund_collected").await["state"], "open");
+
+    stack.sandbox.person(&granted.iin, json!({"ownership": "CONFIRMED"})).await;
+    case.done("refund-account", refund_to("plain")).await;
+    case.at_stage("written_off").await;
+    let tries = references(&case, "collected").await;
+    assert_eq!((tries.len(), transfers().await), (2, 1), "another try under another reference");
+    assert!(stack.sandbox.payouts(&tries[0]).await.is_empty());
+    assert_eq!(stack.sandbox.payouts(&tries[1]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_client_pays_while_refunds_are_under_way_is_refunded_too_and_once() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = stack.grant().await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(&compliance, &granted, "8-1").await;
+    write_off(&stack, &case).await;
+    // Decided, corrected, and nothing paid by the client himself; what was collected waits for an account.
+    case.with_duties("met", 3).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 400_000, true).await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 250_000, false).await;
+    case.done("refund-account", refund_to("plain")).await;
+    let view = case.at_stage("written_off").await;
+    let amounts = async |kind: &str| {
+        let moved = refunded(&stack, &case, kind).await;
+        moved.iter().map(|entry| entry["amount"].as_i64().expect("tiyn")).collect::<Vec<_>>()
+    };
+    assert_eq!(amounts("collected").await, [1_500_000, 400_000]);
+    assert_eq!(amounts("paid").await, [250_000]);
+    let timeline = case.get("timeline").await;
+    let facts = timeline["items"].as_array().expect("a timeline").iter();
+    let calculated = facts.filter(|fact| fact["kind"] == "refund_calculated");
+    let covered = calculated.flat_map(|fact| fact["details"]["payments"].as_array().cloned().unwrap_or_default());
+    let mut covered: Vec<String> = covered.map(|id| id.as_str().expect("an id").to_string()).collect();
+    covered.sort();
+    let all = covered.len();
+    covered.dedup();
+    assert_eq!((all, covered.len()), (3, 3), "each of the client's payments is refunded once");
+    let duties = view["duties"].as_array().expect("duties");
+    let later = duties.iter().filter(|duty| duty["subject"] == "1").collect::<Vec<_>>();
+    assert_eq!(later.len(), 2, "each later refund is a duty of its own: {view}");
+    assert!(later.iter().all(|duty| duty["state"] == "met"), "{view}");
+    stack.proves("R-153", &case.workflow(), "duty_met", json!({"kind": "refund_paid", "subject": "1"})).await;
+    stack.proves("R-152", &case.workflow(), "duty_met", json!({"kind": "refund_collected", "subject": "1"})).await;
+}
+
+/// A refund of which nobody knows whether it was paid: its step is parked at a provider that promises nothing.
+async fn refund_in_doubt(stack: &Stack, compliance: &Front, operations: &Front, number: &str) -> (Case, Value) {
+    let granted = stack.grant().await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(compliance, &granted, number).await;
+    write_off(stack, &case).await;
+    case.with_duties("met", 3).await;
+    stack.sandbox.fault("payments", "transfer", json!({"kind": "timeout_before"}), Some(1)).await;
+    case.done("refund-account", refund_to("plain")).await;
+    let step = parked_of(operations, &case, "refund_collected").await;
+    (case, step)
+}
+
+/// Operations prove how a parked refund ended, and another person agrees.
+async fn complete(stack: &Stack, operations: &Front, step: &Value, proof: Value) {
+    let path = format!("/v1/parked-steps/{}/completion", step["id"].as_str().expect("an id"));
+    let body = json!({"proof": proof, "reason": "банк ответил письмом"});
+    let (status, answer) = operations.act(Method::POST, &path, body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    let approval = answer["id"].as_str().expect("an id");
+    let both = stack.front("marat", "operations approver").await;
+    let (status, answer) = both.decide(approval, "approve").await;
+    assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
+    let approver = stack.front("aliya", "approver").await;
+    let shown = approver.get(&format!("/v1/approvals/{approval}")).await;
+    assert_eq!(shown["proof"]["money_moved"], proof["money_moved"], "{shown}");
+    let (status, answer) = approver.decide(approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+#[tokio::test]
+async fn a_refund_in_doubt_is_completed_by_hand_by_two_people() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let operations = stack.front("marat", "operations").await;
+    let (case, step) = refund_in_doubt(&stack, &compliance, &operations, "9-1").await;
+    let moved = json!({"description": "Банк исполнил", "money_moved": true, "provider_reference": "BANK-9"});
+    complete(&stack, &operations, &step, moved).await;
+    case.at_stage("written_off").await;
+    let duty = case.duty("refund_collected").await;
+    assert_eq!((&duty["state"], &duty["evidence"]["provider_reference"]), (&json!("met"), &json!("BANK-9")), "{duty}");
+    assert!(duty["ended_by"].as_str().is_some_and(|by| by.ends_with("|marat")), "{duty}");
+    assert!(refunded(&stack, &case, "collected").await.is_empty(), "nothing was sent again");
+    assert_eq!(references(&case, "collected").await.len(), 1);
+
+    // The other word: no money moved. Then the client's account is asked for anew, and the refund is a new try.
+    let (case, step) = refund_in_doubt(&stack, &compliance, &operations, "9-2").await;
+    let unproved =
+        json!({"proof": {"description": "Не исполнено", "money_moved": false}, "reason": "банк не исполнял"});
+    let path = format!("/v1/parked-steps/{}/completion", step["id"].as_str().expect("an id"));
+    let (status, answer) = operations.act(Method::POST, &path, unproved).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "that no money moved needs a document: {answer}");
+    let not_moved = json!({"description": "Не исполнено", "money_moved": false,
+        "document": "JVBERi0xLjc=", "document_type": "application/pdf"});
+    complete(&stack, &operations, &step, not_moved).await;
+    stack.proves("R-152", &case.workflow(), "refund_rejected", json!({"refund": "collected"})).await;
+    case.done("refund-account", refund_to("dedup")).await;
+    case.at_stage("written_off").await;
+    let tries = references(&case, "collected").await;
+    assert_eq!((tries.len(), refunded(&stack, &case, "collected").await.len()), (2, 1), "{tries:?}");
+}
+
+#[tokio::test]
+async fn a_verdict_that_was_reported_in_error_is_withdrawn_before_the_debt_is_written_off_and_not_after() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = stack.grant().await;
+    let case = report(&compliance, &granted, "10-1").await;
+    let approval = case.withdrawal_proposed("не тот микрокредит").await;
+    case.refused("decision", json!({"reason": "ещё раз"}), "approval.waits").await;
+    case.refused("withdrawal", json!({"reason": "ещё раз"}), "approval.waits").await;
+    let both = stack.front("dana", "compliance approver").await;
+    let (status, answer) = both.decide(&approval, "approve").await;
+    assert_eq!((status, &answer["code"]), (StatusCode::FORBIDDEN, &json!("same_person")));
+    let (status, answer) = stack.front("aliya", "approver").await.decide(&approval, "approve").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    case.withdrawn(&stack, 4).await;
+    let (status, answer) = case.act("decision", json!({"reason": "поздно"})).await;
+    assert_eq!((status, &answer["refusal"]["code"]), (StatusCode::CONFLICT, &json!("case.closed")), "{answer}");
+    assert_eq!(stack.sandbox.balance(&granted.loan, local_date(now())).await["principal"], 30_000_000);
+
+    // The same verdict may be reported anew: the first case was an error.
+    let again = report(&compliance, &granted, "10-1").await;
+    assert_ne!(again.id, case.id);
+    write_off(&stack, &again).await;
+    again.at_stage("written_off").await;
+    again.refused("withdrawal", json!({"reason": "поздно"}), "write_off.decided").await;
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use nesie_platform::protection::Protection;
 use nesie_platform::settings::{DatabaseSettings, ProtectionSettings, TaskQueueSettings};
 use nesie_storage::PgPool;
 use nesie_workflows::RetryBudget;
+use nesie_workflows::case::EVENTS_MAX;
 
 use crate::relays::{RelaySettings, Sender};
 
@@ -56,6 +57,9 @@ pub struct Settings {
     /// The longest pause between two tries of a step, in milliseconds.
     #[arg(long, env = "NESIE_STEP_LONGEST_PAUSE_MILLISECONDS", default_value_t = RetryBudget::default().longest_pause_milliseconds)]
     pub step_longest_pause_milliseconds: u32,
+    /// Events after which a case with many acts goes on as a new run, before its history grows too long.
+    #[arg(long, env = "NESIE_CASE_EVENTS_MAX", default_value_t = EVENTS_MAX, value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    pub case_events_max: u32,
     /// How long a pending transfer is waited for before a person is asked, in seconds.
     #[arg(long, env = "NESIE_PAYMENT_PATIENCE_SECONDS", default_value_t = 3_600)]
     pub payment_patience_seconds: u64,
@@ -137,6 +141,7 @@ impl Settings {
                 first_pause_milliseconds: self.step_first_pause_milliseconds,
                 longest_pause_milliseconds: self.step_longest_pause_milliseconds,
             },
+            case_events_max: self.case_events_max,
             payment_patience_seconds: self.payment_patience_seconds,
             pause: Duration::from_millis(self.relay_pause_milliseconds),
         }

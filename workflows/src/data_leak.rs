@@ -5,7 +5,7 @@
 use nesie_domain::case::CaseOutcome;
 use temporalio_workflow::WorkflowContext;
 
-use crate::case::{CaseStop, case_workflow, receive, step};
+use crate::case::{CaseStop, case_workflow, record, step};
 use crate::contract::Leak;
 
 case_workflow! {
@@ -15,6 +15,5 @@ case_workflow! {
 
 async fn handle(context: &WorkflowContext<DataLeak>) -> Result<CaseOutcome, CaseStop> {
     step(context, || Leak::open_data_leak).await?;
-    while !receive(context, || Leak::record_leak_acts).await?.is_closed() {}
-    Ok(CaseOutcome::Completed)
+    record(context, || Leak::record_leak_acts).await
 }

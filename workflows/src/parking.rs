@@ -1,6 +1,7 @@
 //! Failed steps made visible: a step that fails its budget waits here until a person has decided (design invariant 7).
 //! Never lost in retries, and never decided by the system. Shared by every process of the lender.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -51,6 +52,25 @@ pub(crate) struct ParkedStep {
     step: String,
     decision: Option<(ParkedDecision, SubmissionId)>,
     pub(crate) resolved: bool,
+}
+
+impl ParkedStep {
+    /// The step's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.step
+    }
+}
+
+/// The occasions on which steps were parked in runs before this one: over, and only counted.
+pub(crate) fn past(owner: Owner, occasions: &BTreeMap<String, u16>) -> Vec<ParkedStep> {
+    let all = occasions.iter().flat_map(|(step, count)| (1..=*count).map(move |occasion| (step, occasion)));
+    all.map(|(step, occasion)| ParkedStep {
+        id: parked_step_id(owner, step, occasion),
+        step: step.clone(),
+        decision: None,
+        resolved: true,
+    })
+    .collect()
 }
 
 /// Takes a decision on a parked step that is open and on which it is possible; `false` where it is not.

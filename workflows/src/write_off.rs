@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use nesie_domain::case::CaseOutcome;
+use nesie_domain::case::{CaseOutcome, CaseStage};
 use temporalio_common::ActivityDefinition;
 use temporalio_workflow::{CancellableFuture as _, TimerOptions, WorkflowContext, workflows};
 
-use crate::case::{CaseStop, case_workflow, receive, step, stir};
+use crate::case::{CaseStop, case_workflow, record, step, stir};
 use crate::contract::{CaseStep, Refunded, WriteOffs};
 use crate::parking::attempt;
 
@@ -23,11 +23,12 @@ case_workflow! {
 
 type Context = WorkflowContext<WriteOff>;
 
-/// The business: the duties are opened; then the debt is settled beside whatever compliance sends.
+/// The business: the duties are opened; then the debt is settled beside whatever compliance sends, until a claim is
+/// reopened or the case withdrawn.
 async fn handle(context: &Context) -> Result<CaseOutcome, CaseStop> {
     step(context, || WriteOffs::open_write_off).await?;
     let mut settling = Box::pin(settle(context).fuse());
-    let mut recording = Box::pin(record(context).fuse());
+    let mut recording = Box::pin(record(context, || WriteOffs::record_write_off_acts).fuse());
     loop {
         workflows::select! {
             ended = recording => return ended,
@@ -36,13 +37,8 @@ async fn handle(context: &Context) -> Result<CaseOutcome, CaseStop> {
     }
 }
 
-/// Works on what compliance sends until a claim is reopened.
-async fn record(context: &Context) -> Result<CaseOutcome, CaseStop> {
-    while !receive(context, || WriteOffs::record_write_off_acts).await?.is_closed() {}
-    Ok(CaseOutcome::Completed)
-}
-
-/// The decision first, since without it nothing is corrected and no money moves; then the three others side by side.
+/// The decision first, since without it nothing is corrected and no money moves; then the three others side by side, and
+/// the refunds again for as long as the books show payments that came meanwhile.
 async fn settle(context: &Context) -> Result<(), CaseStop> {
     decide(context).await?;
     let (corrected, collected, paid) = workflows::join!(
@@ -51,7 +47,14 @@ async fn settle(context: &Context) -> Result<(), CaseStop> {
         refund(context, || WriteOffs::refund_paid)
     );
     corrected.and(collected).and(paid)?;
-    step(context, || WriteOffs::finish_write_off).await?;
+    // Released histories end with the first answer: it always was that everything is done.
+    while step(context, || WriteOffs::finish_write_off).await? != CaseStage::WrittenOff {
+        let (collected, paid) = workflows::join!(
+            refund(context, || WriteOffs::refund_collected),
+            refund(context, || WriteOffs::refund_paid)
+        );
+        collected.and(paid)?;
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::case::{Acting, CaseSubject, Deed, answer, submissions};
 use crate::duties::current_calendar;
 use crate::failure::Failure;
 use crate::providers::regulator::{Letter, LetterKind, Receipt};
+use crate::withdrawal;
 
 /// Decides every act that came; each has its answer before the next is looked at. After the closure nothing is done.
 pub(crate) async fn record_fraud_acts(world: &World, input: CaseActs) -> Result<CaseActsDone, Failure> {
@@ -47,6 +48,7 @@ impl Recording<'_> {
     async fn decide(&self, act: FraudAct) -> Result<CaseAnswer, Failure> {
         match act {
             FraudAct::NotifyRegulator { text, documents } => self.notify_regulator(&text, &documents).await,
+            FraudAct::Withdraw => withdrawal::propose(self.acting, &self.subject.case).await,
             other => {
                 let acting = self.acting;
                 let mut transaction = pool::begin(&acting.world.pool).await?;
@@ -113,7 +115,7 @@ impl Recording<'_> {
                 }
                 self.acting.tell(connection, Deed::new("closure_decided", json!({}))).await?;
             }
-            FraudAct::NotifyRegulator { .. } => return Ok(refused("act.unknown")),
+            FraudAct::NotifyRegulator { .. } | FraudAct::Withdraw => return Ok(refused("act.unknown")),
         }
         Ok(CaseAnswer::DONE)
     }

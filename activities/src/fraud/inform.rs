@@ -16,6 +16,7 @@ use crate::calls::Call;
 use crate::duties;
 use crate::failure::Failure;
 use crate::subject::open;
+use crate::withdrawal;
 
 /// Notices that one try sends at most: well within the time that a try has.
 const BATCH: i64 = 100;
@@ -27,6 +28,9 @@ const TEMPLATE: &str = "fraud_incident";
 /// Sends notices to the clients whose duty is open. One that fails does not hold the others up; the step fails after
 /// them, so that it is tried again for whom it is still to be done.
 pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
+    if withdrawal::is_withdrawn(world, input.case_id).await? {
+        return Ok(Informed { informed: 0, left: 0 });
+    }
     let (clients, all) = incidents::to_inform(&world.pool, input.case_id, BATCH).await?;
     // Collected first: a closure inside the stream would tie it to lifetimes that an activity's future can not name.
     let notices: Vec<_> = clients.iter().map(|client| inform(world, input, client)).collect();

@@ -13,7 +13,7 @@ use super::{clear, flag};
 use crate::World;
 use crate::case::{Acting, CaseSubject, Deed, submissions};
 use crate::failure::Failure;
-use crate::wake;
+use crate::{wake, withdrawal};
 
 /// Decides every act that came; each has its answer before the next is looked at. After the closure nothing is done.
 pub(crate) async fn record_leak_acts(world: &World, input: CaseActs) -> Result<CaseActsDone, Failure> {
@@ -33,7 +33,7 @@ pub(crate) async fn record_leak_acts(world: &World, input: CaseActs) -> Result<C
                 LeakAct::RecordCall { client_id, call } if call.satisfies() => {
                     wake_applications(world, &acting, client_id).await?;
                 }
-                LeakAct::RecordCall { .. } | LeakAct::AddClients { .. } => {}
+                LeakAct::RecordCall { .. } | LeakAct::AddClients { .. } | LeakAct::Withdraw => {}
             }
         }
         done.answers.push(answer);
@@ -53,6 +53,7 @@ async fn decide(acting: &Acting<'_>, subject: &CaseSubject<LeakReport>, act: &Le
         }
         LeakAct::RecordCall { client_id, call } => record_call(acting, *client_id, call).await,
         LeakAct::Close => acting.done(Deed::new("closure_decided", json!({}))).await,
+        LeakAct::Withdraw => withdrawal::propose(acting, &subject.case).await,
     }
 }
 

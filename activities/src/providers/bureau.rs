@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::error::ProviderError;
 use super::exchange::{Answer, Connection, Operation, nullable, send_json, tiyn};
 
-/// Client of the bureau.
+/// The first of the bureaus: reports are asked of it, and contracts are told to it.
+pub const FIRST: &str = "bureau";
+
+/// Client of a bureau.
 #[derive(Clone, Debug)]
 pub struct Bureau {
     connection: Connection,
@@ -194,6 +197,12 @@ struct ReceiptWire {
 impl Bureau {
     pub(super) fn new(connection: Connection) -> Self {
         Self { connection }
+    }
+
+    /// The bureau's name, as it is configured: duties, evidence and calls carry it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.connection.provider()
     }
 
     /// A report; the same `request_id` brings the same report.

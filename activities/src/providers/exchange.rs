@@ -83,6 +83,10 @@ impl Connection {
         Self { http, base, provider }
     }
 
+    pub(super) fn provider(&self) -> &'static str {
+        self.provider
+    }
+
     pub(super) fn operation(&self, name: &'static str) -> Operation {
         Operation { provider: self.provider, name }
     }

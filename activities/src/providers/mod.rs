@@ -40,8 +40,10 @@ use exchange::Connection;
 pub struct Providers {
     /// Publisher of the AML/CFT lists.
     pub aml_lists: AmlLists,
-    /// Credit bureau.
+    /// The first credit bureau.
     pub bureau: Bureau,
+    /// The others: they are told of suspensions, resumptions and corrections as the first one is.
+    pub further_bureaus: Vec<Bureau>,
     /// Biometric identification.
     pub coid: Coid,
     /// Verification of EDS.
@@ -72,7 +74,8 @@ impl Providers {
         let to = |base: &reqwest::Url, provider| Connection::new(http.clone(), base.clone(), provider);
         Self {
             aml_lists: AmlLists::new(to(&settings.aml_url, "aml"), settings.list_timeout()),
-            bureau: Bureau::new(to(&settings.bureau_url, "bureau")),
+            bureau: Bureau::new(to(&settings.bureau_url, bureau::FIRST)),
+            further_bureaus: settings.further_bureaus().map(|(name, url)| Bureau::new(to(url, name))).collect(),
             coid: Coid::new(to(&settings.coid_url, "coid")),
             ncanode: NcaNode::new(to(&settings.ncanode_url, "ncanode")),
             proprietors: Proprietors::new(to(&settings.proprietors_url, "proprietors")),
@@ -84,5 +87,10 @@ impl Providers {
             mobile_operators: Phones::new(to(&settings.mobile_operators_url, "mobile-operators")),
             egov_mobile: Phones::new(to(&settings.egov_mobile_url, "egov-mobile")),
         }
+    }
+
+    /// Every credit bureau, the first one first.
+    pub fn bureaus(&self) -> impl Iterator<Item = &Bureau> {
+        std::iter::once(&self.bureau).chain(&self.further_bureaus)
     }
 }

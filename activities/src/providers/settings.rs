@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+const BUREAU_NAME_LENGTH_MAX: usize = 40;
+
 /// The base URLs of all providers.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ProviderSettings {
@@ -14,6 +16,9 @@ pub struct ProviderSettings {
     /// Credit bureau.
     #[arg(long, env = "NESIE_BUREAU_URL", value_parser = base_url)]
     pub bureau_url: Url,
+    /// Further credit bureaus, as `name=URL` with commas between.
+    #[arg(long, env = "NESIE_FURTHER_BUREAUS", default_value = "", value_parser = further_bureaus)]
+    pub further_bureaus: FurtherBureaus,
     /// ЦОИД.
     #[arg(long, env = "NESIE_COID_URL", value_parser = base_url)]
     pub coid_url: Url,
@@ -51,7 +56,15 @@ pub struct ProviderSettings {
     pub aml_timeout_milliseconds: u64,
 }
 
+/// Credit bureaus beside the first one, each with a name of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FurtherBureaus(Vec<(&'static str, Url)>);
+
 impl ProviderSettings {
+    pub(super) fn further_bureaus(&self) -> impl Iterator<Item = (&'static str, &Url)> {
+        self.further_bureaus.0.iter().map(|(name, url)| (*name, url))
+    }
+
     pub(super) fn list_timeout(&self) -> Duration {
         Duration::from_millis(self.aml_timeout_milliseconds)
     }
@@ -73,9 +86,47 @@ fn base_url(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// Reads the list of further bureaus. A name ends in `-bureau`, so that it can be taken for no other provider's; it is
+/// never changed afterwards, since the duties of open cases carry it.
+fn further_bureaus(text: &str) -> Result<FurtherBureaus, &'static str> {
+    let mut bureaus: Vec<(&'static str, Url)> = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (name, url) = part.split_once('=').ok_or("each bureau is name=URL")?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.len() > BUREAU_NAME_LENGTH_MAX || !name.ends_with("-bureau") || !name.bytes().all(plain) {
+            return Err("a bureau's name is lower-case letters, digits and hyphens, and ends in -bureau");
+        }
+        if bureaus.iter().any(|(known, _)| *known == name) {
+            return Err("two bureaus have one name");
+        }
+        // Once a process: the names of providers live as long as it does.
+        bureaus.push((name.to_owned().leak(), base_url(url)?));
+    }
+    Ok(FurtherBureaus(bureaus))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::base_url;
+    use super::{base_url, further_bureaus};
+
+    #[test]
+    fn further_bureaus_have_names_of_their_own() {
+        let names =
+            |text| further_bureaus(text).map(|read| read.0.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
+        assert_eq!(names(""), Ok(Vec::new()), "one bureau is enough");
+        let two = "state-bureau=https://a.example/v1, second-bureau=http://127.0.0.1:8090/second-bureau";
+        assert_eq!(names(two), Ok(vec!["state-bureau", "second-bureau"]));
+        for bad in [
+            "state-bureau",
+            "bureau=https://a.example",
+            "payments=https://a.example",
+            "State-bureau=https://a.example",
+            "state-bureau=ftp://a.example",
+            "state-bureau=https://a.example,state-bureau=https://b.example",
+        ] {
+            assert!(further_bureaus(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn only_plain_base_urls_are_taken() {

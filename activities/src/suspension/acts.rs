@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::World;
 use crate::case::{Acting, CaseSubject, Deed, Proposal, answer, submissions};
 use crate::failure::Failure;
+use crate::withdrawal;
 
 /// Decides every act that came; each has its answer before the next is looked at.
 pub(crate) async fn record_suspension_acts(world: &World, input: CaseActs) -> Result<CaseActsDone, Failure> {
@@ -54,6 +55,7 @@ async fn decide(acting: &Acting<'_>, act: SuspensionAct) -> Result<CaseAnswer, F
             acting.done(deed).await
         }
         SuspensionAct::ProposeResumption(resumption) => propose(acting, &subject, resumption).await,
+        SuspensionAct::Withdraw => withdrawal::propose(acting, &subject.case).await,
     }
 }
 

@@ -5,10 +5,12 @@ use chrono::NaiveDate;
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
 use nesie_domain::calendar::local_date;
 use nesie_domain::case::{CaseOutcome, CaseStage};
+use nesie_domain::duty::DutyKind;
 use nesie_domain::money::Money;
 use nesie_domain::suspension::overdue_days;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::cases::{Resumption, SuspensionReport};
+use nesie_storage::duties::DutyState;
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
 use nesie_storage::loans::KnownLoan;
@@ -18,7 +20,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::loans_of;
+use super::notice::{Written, notify_of_withdrawal};
 use crate::World;
+use crate::bureaus::owed;
 use crate::calls::{Call, Received};
 use crate::case::CaseSubject;
 use crate::contract::chosen;
@@ -42,12 +46,19 @@ pub(crate) async fn apply_resumption(world: &World, input: CaseStep) -> Result<C
     // The day of the decision, not of the try: a repeat asks for the same.
     let on = local_date(approval.decided_at.ok_or_else(|| Failure::park("approval.unreadable"))?);
     let applying = Applying { world, subject: &subject, approval: &approval, decided, on, input };
-    let loans = loans_of(world, &subject.details).await?;
-    for hold in holds::of_case(&world.pool, input.case_id).await? {
-        let loan = loans.iter().find(|loan| loan.loan_reference == hold.loan_reference);
-        applying.apply(&hold, loan.ok_or_else(|| Failure::park("loan.missing"))?).await?;
-    }
+    applying.apply_to_all().await?;
     Ok(CaseStage::Closed { outcome: CaseOutcome::Completed })
+}
+
+/// Undoes a suspension that was opened in error: everything goes on, and the client is told so in writing. The interest of
+/// its days is not charged: only the document's own cancellation gives leave to that.
+pub(crate) async fn undo(world: &World, approval: &Approval, input: CaseStep) -> Result<Written, Failure> {
+    let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
+    let decided = Resumption { back_accrual: false, resume_collection: true };
+    let on = local_date(approval.decided_at.ok_or_else(|| Failure::park("approval.unreadable"))?);
+    let applying = Applying { world, subject: &subject, approval, decided, on, input };
+    let loans = applying.apply_to_all().await?;
+    notify_of_withdrawal(world, &subject, &loans, on, input).await
 }
 
 /// One approved decision at work.
@@ -61,11 +72,23 @@ struct Applying<'a> {
 }
 
 impl Applying<'_> {
-    async fn apply(&self, hold: &Hold, loan: &KnownLoan) -> Result<(), Failure> {
+    /// Each loan of the document, and whether its accrual goes on.
+    async fn apply_to_all(&self) -> Result<Vec<(String, bool)>, Failure> {
+        let loans = loans_of(self.world, &self.subject.details).await?;
+        let mut applied = Vec::new();
+        for hold in holds::of_case(&self.world.pool, self.input.case_id).await? {
+            let loan = loans.iter().find(|loan| loan.loan_reference == hold.loan_reference);
+            let goes_on = self.apply(&hold, loan.ok_or_else(|| Failure::park("loan.missing"))?).await?;
+            applied.push((hold.loan_reference, goes_on));
+        }
+        Ok(applied)
+    }
+
+    async fn apply(&self, hold: &Hold, loan: &KnownLoan) -> Result<bool, Failure> {
         let (world, case_id, reference) = (self.world, self.input.case_id, &hold.loan_reference);
         let key = format!("resume:{reference}");
-        if recorded::fact(&world.pool, case_id, &key).await?.is_some() {
-            return Ok(());
+        if let Some(fact) = recorded::fact(&world.pool, case_id, &key).await? {
+            return Ok(fact.details["resumption_id"].is_string());
         }
         // Held over the calls: another document that comes now waits, and then suspends anew.
         let mut lock = pool::begin(&world.pool).await?;
@@ -98,21 +121,24 @@ impl Applying<'_> {
             holds::release(&mut transaction, case_id, reference, collection, self.input.at).await?;
             pool::commit(transaction).await?;
         }
-        Ok(pool::commit(lock).await?)
+        pool::commit(lock).await?;
+        Ok(resumes)
     }
 
     /// Accrual goes on, and reporting where policy says so (A11); what was paid meanwhile is named (A15).
     async fn resume(&self, hold: &Hold, loan: &KnownLoan, kept: &mut Vec<Received>) -> Result<Value, Failure> {
         let reference = &hold.loan_reference;
         let accounting = &self.world.providers.accounting;
+        // Another document may have begun it earlier.
+        let since = hold.suspended_from.unwrap_or(hold.effective_from);
         let before = self.call(("accounting", "balance"), reference);
-        let before = before.make(self.world, accounting.balance(reference, hold.effective_from)).await?;
+        let before = before.make(self.world, accounting.balance(reference, since)).await?;
         let resumption = AccrualResumption { effective_on: self.on, back_accrual: self.decided.back_accrual };
         let call = self.call(("accounting", "resume"), reference);
         let key = call.key.clone();
         let resumed = call.make(self.world, accounting.resume(&key, reference, &resumption)).await?;
         let borrower = Subject::load(self.world, loan.application_id).await?;
-        let days = (self.on - hold.effective_from).num_days().max(0);
+        let days = (self.on - since).num_days().max(0);
         let maximum = interest_of(before.value.principal, borrower.rate.fraction(), days)?;
         if resumed.value.back_accrued > maximum {
             return Err(Failure::park("accounting.back_accrual_exceeds").of("accounting"));
@@ -122,11 +148,11 @@ impl Applying<'_> {
         let paid: Vec<Value> = payments
             .value
             .iter()
-            .filter(|payment| payment.paid_on >= hold.effective_from && payment.paid_on < self.on)
+            .filter(|payment| payment.paid_on >= since && payment.paid_on < self.on)
             .map(|payment| json!({ "payment_id": payment.payment_id, "collected": payment.collected }))
             .collect();
         let mut details = json!({
-            "loan": reference, "effective_on": self.on, "resumption_id": resumed.value.resumption_id,
+            "loan": reference, "suspended_from": since, "effective_on": self.on, "resumption_id": resumed.value.resumption_id,
             "back_accrual": self.decided.back_accrual, "back_accrued": resumed.value.back_accrued,
             "back_accrual_maximum": maximum, "resume_collection": self.decided.resume_collection,
             "payments_during_suspension": paid, "approval_id": self.approval.id,
@@ -134,22 +160,42 @@ impl Applying<'_> {
         kept.extend([before.received, resumed.received, payments.received]);
         if self.subject.case.policy.resume_bureau_reporting {
             let schedule = chosen(self.world, &borrower).await?.schedule;
-            let overdue = overdue_days(&schedule.instalments, before.value.principal, hold.effective_from);
-            let information = ResumptionOfInformation {
-                contract_reference: reference,
-                iin: &self.subject.details.iin,
-                effective_on: self.on,
-                overdue_days: overdue,
-            };
-            let call = self.call(("bureau", "resumption"), reference);
-            let key = call.key.clone();
-            let told =
-                call.make(self.world, self.world.providers.bureau.resume_information(&key, &information)).await?;
-            details["bureau_acknowledgement_id"] = json!(told.value.acknowledgement_id);
+            let overdue = overdue_days(&schedule.instalments, before.value.principal, since);
+            details["bureaus"] = json!(self.resume_reporting(reference, overdue, kept).await?);
             details["overdue_days"] = json!(overdue);
-            kept.push(told.received);
         }
         Ok(details)
+    }
+
+    /// Each bureau that was told of the suspension is told of its end, whatever becomes of the others.
+    async fn resume_reporting(
+        &self,
+        loan: &str,
+        overdue_days: u32,
+        kept: &mut Vec<Received>,
+    ) -> Result<Vec<Value>, Failure> {
+        let information = ResumptionOfInformation {
+            contract_reference: loan,
+            iin: &self.subject.details.iin,
+            effective_on: self.on,
+            overdue_days,
+        };
+        let told = [DutyState::Met, DutyState::MetLate];
+        let owed = owed(self.world, self.input.case_id, DutyKind::SuspendBureauReporting, &told).await?;
+        let calls = owed.iter().map(|owed| {
+            let call = self.call((owed.bureau.name(), "resumption"), loan);
+            let (key, information) = (call.key.clone(), &information);
+            async move { call.make(self.world, owed.bureau.resume_information(&key, information)).await }
+        });
+        let calls: Vec<_> = calls.collect();
+        let mut acknowledged = Vec::new();
+        for (owed, told) in owed.iter().zip(futures::future::join_all(calls).await) {
+            let told = told?;
+            let acknowledgement_id = told.value.acknowledgement_id;
+            acknowledged.push(json!({ "bureau": owed.bureau.name(), "acknowledgement_id": acknowledgement_id }));
+            kept.push(told.received);
+        }
+        Ok(acknowledged)
     }
 
     fn call(&self, operation: (&'static str, &'static str), loan: &str) -> Call {

@@ -1,9 +1,13 @@
-//! Accrual suspended in the accounting, and reporting at the bureau, loan by loan.
-//! Never twice on one loan: where another document has suspended it already, that is found out and recorded (A12).
+//! Accrual suspended in the accounting, and reporting at each bureau, loan by loan.
+//! Never twice on one loan: where another document has suspended it already, that is found out and recorded (A12), and a
+//! document with an earlier first day moves the day on which the suspension begins.
+
+use std::collections::BTreeSet;
 
 use nesie_domain::calendar::local_date;
 use nesie_domain::duty::DutyKind;
 use nesie_storage::bodies::cases::SuspensionReport;
+use nesie_storage::duties::DutyState;
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
 use nesie_storage::{locks, pool, recorded};
@@ -12,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::is_open;
 use crate::World;
+use crate::bureaus::{Owed, owed};
 use crate::calls::Call;
 use crate::case::CaseSubject;
 use crate::duties;
@@ -53,33 +58,38 @@ async fn suspend_one(
         penalty: subject.case.policy.suspend_penalty,
         document_reference: &document_reference,
     };
+    let before = holds::suspended_by_others(&mut lock, input.case_id, loan).await?;
     let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "suspend"), loan, input.at);
     let call_key = call.key.clone();
     let exchange = world.providers.accounting.suspend(&call_key, loan, &suspension);
-    let (details, received) = match call.attempt(world, exchange).await? {
+    let (suspended_from, mut details, received) = match call.attempt(world, exchange).await? {
         Ok(answered) => {
             let suspended = &answered.value;
             let details = json!({
-                "loan": loan, "effective_from": hold.effective_from, "suspension_id": suspended.suspension_id,
+                "suspension_id": suspended.suspension_id, "moved_from": before,
                 "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
             });
-            (details, answered.received)
+            (hold.effective_from, details, vec![answered.received])
         }
-        // Another document holds it already, unless the books say otherwise.
+        // Another document holds it already, from no later day, unless the books say otherwise of any of the days.
         Err(error) if error.kind == ProviderErrorKind::Status(409) => {
-            let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "balance"), loan, input.at);
-            let today = local_date(input.at).max(hold.effective_from);
-            let answered = call.make(world, world.providers.accounting.balance(loan, today)).await?;
-            if answered.value.accruing {
-                return Err(error.into());
+            let mut received = Vec::new();
+            for day in BTreeSet::from([hold.effective_from, local_date(input.at).max(hold.effective_from)]) {
+                let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "balance"), loan, input.at);
+                let answered = call.make(world, world.providers.accounting.balance(loan, day)).await?;
+                if answered.value.accruing {
+                    return Err(error.into());
+                }
+                received.push(answered.received);
             }
-            (
-                json!({ "loan": loan, "effective_from": hold.effective_from, "suspended_before": true }),
-                answered.received,
-            )
+            let since = before.map_or(hold.effective_from, |before| before.min(hold.effective_from));
+            (since, json!({ "suspended_before": true }), received)
         }
         Err(error) => return Err(error.into()),
     };
+    details["loan"] = json!(loan);
+    details["effective_from"] = json!(hold.effective_from);
+    details["suspended_from"] = json!(suspended_from);
     let fact = CaseFact {
         case_id: input.case_id,
         key: &key,
@@ -91,22 +101,35 @@ async fn suspend_one(
         event: Some("case.accrual_suspended"),
     };
     if let Some(mut transaction) = world.begin_case(fact).await? {
-        received.keep(world, &mut transaction).await?;
+        for received in &received {
+            received.keep(world, &mut transaction).await?;
+        }
+        holds::suspended(&mut transaction, input.case_id, loan, suspended_from).await?;
         pool::commit(transaction).await?;
     }
     pool::commit(lock).await?;
     Ok(details)
 }
 
-/// Tells the bureau of every loan of the document, then meets the duty with its acknowledgements.
+/// Tells each bureau of every loan of the document, and meets its duty with its acknowledgements.
 pub(crate) async fn suspend_bureau_reporting(world: &World, input: CaseStep) -> Result<(), Failure> {
-    if !is_open(world, input.case_id, DutyKind::SuspendBureauReporting).await? {
-        return Ok(());
-    }
+    let owed = owed(world, input.case_id, DutyKind::SuspendBureauReporting, &[DutyState::Open]).await?;
     let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
+    let holds = holds::of_case(&world.pool, input.case_id).await?;
+    let told: Vec<_> = owed.iter().map(|owed| suspend_reporting_at(world, &subject, &holds, owed, input)).collect();
+    Failure::of_all(futures::future::join_all(told).await)
+}
+
+async fn suspend_reporting_at(
+    world: &World,
+    subject: &CaseSubject<SuspensionReport>,
+    holds: &[Hold],
+    Owed { bureau, subject: about }: &Owed<'_>,
+    input: CaseStep,
+) -> Result<(), Failure> {
     let document_reference = input.case_id.to_string();
     let (mut told, mut kept) = (Vec::new(), Vec::new());
-    for hold in holds::of_case(&world.pool, input.case_id).await? {
+    for hold in holds {
         let loan = &hold.loan_reference;
         let information = SuspensionOfInformation {
             contract_reference: loan,
@@ -114,9 +137,9 @@ pub(crate) async fn suspend_bureau_reporting(world: &World, input: CaseStep) -> 
             effective_from: hold.effective_from,
             document_reference: &document_reference,
         };
-        let call = Call::new(input.case_id, "suspend_bureau_reporting", ("bureau", "suspension"), loan, input.at);
+        let call = Call::new(input.case_id, "suspend_bureau_reporting", (bureau.name(), "suspension"), loan, input.at);
         let key = call.key.clone();
-        let answered = call.make(world, world.providers.bureau.suspend_information(&key, &information)).await?;
+        let answered = call.make(world, bureau.suspend_information(&key, &information)).await?;
         told.push(json!({ "loan": loan, "acknowledgement_id": answered.value.acknowledgement_id }));
         kept.push(answered.received);
     }
@@ -124,8 +147,9 @@ pub(crate) async fn suspend_bureau_reporting(world: &World, input: CaseStep) -> 
     for received in &kept {
         received.keep(world, &mut transaction).await?;
     }
-    let (kind, evidence) = (DutyKind::SuspendBureauReporting, json!({ "loans": told }));
-    duties::meet(world, &mut transaction, input.case_id, kind, "", Actor::System, &evidence, input.at).await?;
+    let kind = DutyKind::SuspendBureauReporting;
+    let evidence = json!({ "bureau": bureau.name(), "loans": told });
+    duties::meet(world, &mut transaction, input.case_id, kind, about, Actor::System, &evidence, input.at).await?;
     super::acts::settle(world, &mut transaction, input.case_id, input.at).await?;
     Ok(pool::commit(transaction).await?)
 }

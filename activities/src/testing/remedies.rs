@@ -52,7 +52,7 @@ async fn ask(scene: &Scene, proof: Value) -> SubmissionId {
     body.as_object_mut().expect("an object").extend(proof.as_object().expect("an object").clone());
     let submission_id = scene.submit(ActKind::DecideParkedStep, body).await.submission_id;
     let remedy = Remedy {
-        application_id: scene.id,
+        owner: scene.id.into(),
         parked_step_id: STEP,
         submission_id,
         decision: ParkedDecision::CompleteByHand,

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::EvidenceId;
 use nesie_domain::iin::Iin;
-use nesie_domain::refund::RefundKind;
+use nesie_domain::refund::{RefundKind, RefundRound};
 use nesie_storage::bodies::Destination;
 use nesie_storage::facts::Actor;
 use nesie_storage::money::Payment;
+use nesie_storage::refunds::Refund;
 use nesie_storage::{PgConnection, Postgres, Transaction};
 use nesie_workflows::contract::{CaseStep, StepInput};
 use serde_json::{Value, json};
@@ -32,13 +33,33 @@ pub(crate) enum Moving {
     /// The payout of an application.
     Payout(StepInput),
     /// A refund of a write-off.
-    Refund {
-        input: CaseStep,
-        kind: RefundKind,
-        /// Which try of it, and to which of the client's accounts.
-        generation: u32,
-        account_id: Uuid,
-    },
+    Refund { input: CaseStep, refund: RefundTry },
+}
+
+/// One try of a refund.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RefundTry {
+    pub(crate) kind: RefundKind,
+    pub(crate) round: RefundRound,
+    /// Which try of it, and to which of the client's accounts.
+    pub(crate) generation: u32,
+    pub(crate) account_id: Uuid,
+}
+
+impl RefundTry {
+    pub(crate) fn of(kind: RefundKind, refund: &Refund) -> Self {
+        let Refund { round, generation, account_id, payment: _ } = *refund;
+        Self { kind, round, generation, account_id }
+    }
+
+    /// The key of a fact of this try; those of the first round are released without it.
+    pub(crate) fn fact_key(&self, what: &str) -> String {
+        let (kind, generation) = (self.kind.as_str(), self.generation);
+        match self.round {
+            RefundRound::FIRST => format!("{kind}:{generation}:{what}"),
+            RefundRound(round) => format!("{kind}:round-{round}:{generation}:{what}"),
+        }
+    }
 }
 
 /// Where the money goes, and to whom.
@@ -55,7 +76,7 @@ pub(crate) enum Permit {
 
 impl Moving {
     /// Why the provider must not be called, or what it is called with.
-    pub(super) async fn permit(&self, world: &World) -> Result<Permit, Failure> {
+    pub(super) async fn permit(&self, world: &World, payment: &Payment) -> Result<Permit, Failure> {
         match *self {
             Self::Payout(input) => {
                 let subject = Subject::load(world, input.application_id).await?;
@@ -67,9 +88,7 @@ impl Moving {
                     }
                 })
             }
-            Self::Refund { input, account_id, .. } => {
-                write_off::destination(world, input.case_id, account_id).await.map(Permit::Go)
-            }
+            Self::Refund { input, refund } => write_off::permit(world, input, payment, &refund).await,
         }
     }
 
@@ -83,7 +102,7 @@ impl Moving {
     pub(super) fn call(&self, payment: &Payment, operation: &'static str) -> Call {
         let (owner, step) = match self {
             Self::Payout(input) => (input.application_id.into(), PAYOUT),
-            Self::Refund { input, kind, .. } => (input.case_id.into(), kind.as_str()),
+            Self::Refund { input, refund } => (input.case_id.into(), refund.kind.as_str()),
         };
         let key = payment.our_reference.to_string();
         Call { owner, step, provider: "payments", operation, key, at: self.at() }
@@ -126,7 +145,7 @@ impl Moving {
         provider: &str,
         evidence_id: EvidenceId,
     ) -> Result<(), Failure> {
-        let Self::Refund { input, kind, .. } = self else { return Ok(()) };
+        let Self::Refund { input, refund } = self else { return Ok(()) };
         let evidence = json!({
             "our_reference": payment.our_reference,
             "provider_reference": provider,
@@ -134,19 +153,20 @@ impl Moving {
             "evidence_id": evidence_id,
         });
         let (case_id, actor) = (input.case_id, Actor::System);
-        duties::meet(world, connection, case_id, kind.duty(), "", actor, &evidence, input.at).await?;
+        let (duty, about) = (refund.kind.duty(), refund.round.subject());
+        duties::meet(world, connection, case_id, duty, &about, actor, &evidence, input.at).await?;
         Ok(())
     }
 
-    /// Begins the transaction of a refund's fact: its key names kind and try.
+    /// Begins the transaction of a refund's fact: its key names kind, round and try.
     async fn begin_refund(&self, world: &World, what: &str, mut details: Value, event: Option<&str>) -> Begins {
-        let Self::Refund { input, kind, generation, .. } = self else {
+        let Self::Refund { input, refund } = self else {
             return Err(Failure::park("payment.not_a_refund"));
         };
-        details["refund"] = json!(kind);
+        details["refund"] = json!(refund.kind);
         let fact = CaseFact {
             case_id: input.case_id,
-            key: &format!("{}:{generation}:{what}", kind.as_str()),
+            key: &refund.fact_key(what),
             kind: &format!("refund_{what}"),
             details,
             at: input.at,

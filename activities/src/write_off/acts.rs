@@ -10,19 +10,19 @@ use nesie_domain::refund::RefundKind;
 use nesie_storage::bodies::cases::DocumentReference;
 use nesie_storage::bodies::write_offs::{Verdict, VerdictReport, WriteOffAct};
 use nesie_storage::bodies::{Destination, PaymentProfile};
-use nesie_storage::money::PaymentState;
 use nesie_storage::refunds::{self, RefundAccount, account_place};
-use nesie_storage::{cases, duties as rows, pool, recorded};
+use nesie_storage::{cases, pool, recorded};
 use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer, CaseStep, WriteOffProposal};
 use serde_json::json;
 
 use super::decision::WRITTEN_OFF;
+use super::refund::open_rounds;
 use crate::World;
 use crate::calls::Call;
 use crate::case::{Acting, CaseSubject, Deed, Proposal, submissions};
-use crate::disbursement_method::profile;
+use crate::disbursement_method::{check, profile};
 use crate::failure::Failure;
-use crate::providers::payments::{Owned, OwnershipStatus};
+use crate::withdrawal;
 
 const STEP: &str = "record_write_off_acts";
 
@@ -63,6 +63,7 @@ impl Deciding<'_> {
             WriteOffAct::Decide => self.ask_for_decision().await,
             WriteOffAct::GiveRefundAccount { iban, payment_profile } => self.take_account(iban, payment_profile).await,
             WriteOffAct::Reopen { verdict, documents } => self.reopen(&verdict, &documents).await,
+            WriteOffAct::Withdraw => withdrawal::propose(self.acting, &self.subject.case).await,
         }
     }
 
@@ -83,6 +84,9 @@ impl Deciding<'_> {
         if let Some(request) = self.acting.request_in_the_way(ApprovalKind::WriteOff).await? {
             let code = if request.state == ApprovalState::Approved { "write_off.decided" } else { "approval.waits" };
             return self.acting.refuse(code, Some(format!("approval:{}", request.id))).await;
+        }
+        if let Some(request) = self.acting.request_in_the_way(ApprovalKind::WithdrawCase).await? {
+            return self.acting.refuse("approval.waits", Some(format!("approval:{}", request.id))).await;
         }
         let loan = &self.subject.details.loan;
         let call = Call::new(case_id, STEP, ("accounting", "balance"), self.acting.submission.id, at);
@@ -106,42 +110,29 @@ impl Deciding<'_> {
     /// Takes the client's account where a refund still needs one, and only when it is confirmed as the client's.
     async fn take_account(&self, iban: Iban, payment_profile: PaymentProfile) -> Result<CaseAnswer, Failure> {
         let (world, CaseStep { case_id, at }) = (self.acting.world, self.step());
-        let duties = rows::of_case(&world.pool, case_id).await?;
         let (mut due, mut wanted) = (false, false);
         for kind in RefundKind::ALL {
-            if duties.iter().any(|duty| duty.kind == kind.duty() && duty.ended_at.is_none()) {
+            for round in open_rounds(world, self.step(), kind).await? {
                 due = true;
-                let last = refunds::latest(&world.pool, case_id, kind).await?;
-                wanted |= last.is_none_or(|refund| refund.payment.state == PaymentState::Rejected);
+                let last = refunds::latest(&world.pool, case_id, kind, round).await?;
+                wanted |= last.is_none_or(|refund| refund.payment.state.is_void());
             }
         }
         if !wanted {
             return self.acting.refuse(if due { "refund.under_way" } else { "duty.not_open" }, None).await;
         }
         let submission_id = self.acting.submission.id;
-        let call = Call::new(case_id, STEP, ("payments", "ownership"), submission_id, at);
-        let call = call.after_undetermined(world).await?;
-        let key = call.key.clone();
-        let profile = profile(payment_profile.as_str())?;
-        let owned = Owned::Account(&iban);
-        let exchange = world.providers.payments.check_ownership(profile, &key, &self.subject.details.iin, owned);
-        let answered = call.make(world, exchange).await?;
-        match answered.value.status {
-            OwnershipStatus::Confirmed => {}
-            OwnershipStatus::NotConfirmed => {
-                let mut transaction = pool::begin(&world.pool).await?;
-                answered.received.keep(world, &mut transaction).await?;
-                pool::commit(transaction).await?;
-                return self.acting.refuse("account.not_confirmed", None).await;
-            }
-            OwnershipStatus::Unavailable => {
-                answered.received.keep_undetermined(world).await?;
-                return Err(Failure::retry("payments.ownership_unavailable").of("payments"));
-            }
+        let call = |operation| Call::new(case_id, STEP, operation, submission_id, at);
+        let (iin, destination) = (&self.subject.details.iin, Destination::Account { iban });
+        let checked = check(world, iin, &destination, profile(payment_profile.as_str())?, call).await?;
+        if !checked.confirmed {
+            let mut transaction = pool::begin(&world.pool).await?;
+            checked.received.keep(world, &mut transaction).await?;
+            pool::commit(transaction).await?;
+            return self.acting.refuse("account.not_confirmed", None).await;
         }
-        let check_id = answered.value.check_id;
+        let check_id = checked.check_id;
         let id = submission_id.as_uuid();
-        let destination = Destination::Account { iban };
         let plain = serde_json::to_vec(&destination).map_err(|_| Failure::park("record.unwritable"))?;
         let account = RefundAccount {
             id,
@@ -152,7 +143,7 @@ impl Deciding<'_> {
         let details = json!({ "account_id": id, "payment_profile": account.payment_profile, "check_id": check_id });
         let deed = Deed::new("refund_account_confirmed", details);
         let mut transaction = self.acting.begin(deed, &CaseAnswer::DONE).await?;
-        answered.received.keep(world, &mut transaction).await?;
+        checked.received.keep(world, &mut transaction).await?;
         refunds::insert_account(&mut transaction, case_id, &account, at).await?;
         pool::commit(transaction).await?;
         Ok(CaseAnswer::DONE)

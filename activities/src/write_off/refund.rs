@@ -1,112 +1,106 @@
 //! Refunds of a write-off (R-152, R-153; A13): what is due by the books, reserved once, then moved by the one engine that
-//! moves all money (`transfer.rs`). Never a new reference but after the provider's own final rejection.
+//! moves all money (`transfer.rs`). Never a new reference but where it is certain that none moved under the one before, and
+//! never a second refund of one of the client's payments.
 
-use nesie_domain::ids::{CaseId, PaymentReference};
+use nesie_domain::application::RefusalGround;
+use nesie_domain::ids::PaymentReference;
 use nesie_domain::money::Money;
-use nesie_domain::refund::RefundKind;
+use nesie_domain::refund::{RefundKind, RefundRound};
+use nesie_storage::bodies::Destination;
 use nesie_storage::bodies::write_offs::VerdictReport;
+use nesie_storage::duties::DutyState;
 use nesie_storage::facts::Actor;
-use nesie_storage::money::{Payment, PaymentState};
+use nesie_storage::money::{self, Payment, PaymentState};
 use nesie_storage::refunds::{self, Refund, account_place};
 use nesie_storage::{duties as rows, pool, recorded};
 use nesie_workflows::contract::{CaseStep, Refunded, Transfer};
 use serde_json::json;
-use uuid::Uuid;
 
+use super::books::{due, due_key};
 use super::decision::WRITTEN_OFF;
 use crate::World;
 use crate::calls::Call;
 use crate::case::CaseSubject;
-use crate::duties;
+use crate::disbursement_method::{check, profile};
 use crate::failure::Failure;
 use crate::record::CaseFact;
 use crate::subject::open;
-use crate::transfer::{Moving, Ready, move_money};
+use crate::transfer::{Moving, Permit, Ready, RefundTry, move_money};
 
-/// Brings one refund nearer to its end.
+/// Brings one refund nearer to its end, round by round.
 pub(crate) async fn refund(world: &World, input: CaseStep, kind: RefundKind) -> Result<Refunded, Failure> {
     if recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?.is_none() {
         return Err(Failure::park("write_off.undecided"));
     }
-    let duties = rows::of_case(&world.pool, input.case_id).await?;
-    if !duties.iter().any(|duty| duty.kind == kind.duty() && duty.ended_at.is_none()) {
-        return Ok(Refunded::Done);
+    for round in open_rounds(world, input, kind).await? {
+        match refund_round(world, input, kind, round).await? {
+            Refunded::Done => {}
+            waits => return Ok(waits),
+        }
     }
-    let amount = due(world, input, kind).await?;
-    if !amount.is_positive() {
+    Ok(Refunded::Done)
+}
+
+/// The rounds of a refund whose duty is open, in their order.
+pub(super) async fn open_rounds(world: &World, input: CaseStep, kind: RefundKind) -> Result<Vec<RefundRound>, Failure> {
+    let duties = rows::of_case(&world.pool, input.case_id).await?;
+    let open = duties.iter().filter(|duty| duty.kind == kind.duty() && duty.state == DutyState::Open);
+    let rounds = open.map(|duty| RefundRound::of_subject(&duty.subject));
+    let mut rounds = rounds.collect::<Option<Vec<_>>>().ok_or_else(|| Failure::park("record.unreadable"))?;
+    rounds.sort();
+    Ok(rounds)
+}
+
+async fn refund_round(
+    world: &World,
+    input: CaseStep,
+    kind: RefundKind,
+    round: RefundRound,
+) -> Result<Refunded, Failure> {
+    let amount = match recorded::fact(&world.pool, input.case_id, &due_key(kind, round)).await? {
+        Some(fact) => {
+            serde_json::from_value(fact.details["amount"].clone()).map_err(|_| Failure::park("record.unreadable"))?
+        }
+        None => due(world, input, kind).await?,
+    };
+    if amount == Money::ZERO {
         return Ok(Refunded::Done);
     }
     loop {
-        let last = refunds::latest(&world.pool, input.case_id, kind).await?;
+        let last = refunds::latest(&world.pool, input.case_id, kind, round).await?;
         let refund = match last {
-            Some(refund) if refund.payment.state != PaymentState::Rejected => refund,
-            rejected => match reserve(world, input, kind, amount, rejected.as_ref()).await? {
+            Some(refund) if !refund.payment.state.is_void() => refund,
+            void => match reserve(world, input, (kind, round), amount, void.as_ref()).await? {
                 Some(refund) => refund,
                 None => return Ok(Refunded::AwaitingAccount),
             },
         };
-        let Refund { payment, generation, account_id } = refund;
-        let moving = Moving::Refund { input, kind, generation, account_id };
-        match move_money(world, &payment, &moving).await? {
+        let moving = Moving::Refund { input, refund: RefundTry::of(kind, &refund) };
+        match move_money(world, &refund.payment, &moving).await? {
             Transfer::Confirmed => return Ok(Refunded::Done),
             Transfer::Pending => return Ok(Refunded::Pending),
-            // Another account may have been given meanwhile: each round ends or uses one that was not used before.
+            // Another account may have been given meanwhile: each turn ends or uses one that was not used before.
             Transfer::Rejected => {}
-            Transfer::Stopped { .. } => return Err(Failure::park("payment.no_longer_permitted")),
+            Transfer::Stopped { .. } => release(world, input, kind, &refund).await?,
         }
     }
-}
-
-/// How much is due, read from the books once. Where nothing is, that is what meets the duty, with the books' answer.
-async fn due(world: &World, input: CaseStep, kind: RefundKind) -> Result<Money, Failure> {
-    let key = format!("{}:due", kind.as_str());
-    if let Some(fact) = recorded::fact(&world.pool, input.case_id, &key).await? {
-        return serde_json::from_value(fact.details["amount"].clone()).map_err(|_| Failure::park("record.unreadable"));
-    }
-    let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
-    let call = Call::new(input.case_id, kind.as_str(), ("accounting", "payments"), kind.as_str(), input.at);
-    let answered = call.make(world, world.providers.accounting.payments(&subject.details.loan)).await?;
-    let payments: Vec<_> = answered.value.iter().filter(|payment| payment.collected == kind.of_collected()).collect();
-    let amount = Money::checked_sum(payments.iter().map(|payment| payment.amount))
-        .ok_or_else(|| Failure::park("refund.too_large"))?;
-    let ids: Vec<&str> = payments.iter().map(|payment| payment.payment_id.as_str()).collect();
-    let fact = CaseFact {
-        case_id: input.case_id,
-        key: &key,
-        kind: "refund_calculated",
-        details: json!({ "refund": kind, "amount": amount, "payments": ids }),
-        at: input.at,
-        actor: Actor::System,
-        stage: None,
-        event: None,
-    };
-    if let Some(mut transaction) = world.begin_case(fact).await? {
-        let evidence_id = answered.received.keep(world, &mut transaction).await?;
-        if !amount.is_positive() {
-            let evidence = json!({ "nothing_to_refund": true, "evidence_id": evidence_id });
-            let (case_id, actor) = (input.case_id, Actor::System);
-            duties::meet(world, &mut transaction, case_id, kind.duty(), "", actor, &evidence, input.at).await?;
-        }
-        pool::commit(transaction).await?;
-    }
-    Ok(amount)
 }
 
 /// Reserves a refund under our own reference before the provider is first called. `None`: no account was given yet, or
-/// none since the one at which the last try was rejected for good.
+/// none since the one of the last try, under which certainly no money moved.
 async fn reserve(
     world: &World,
     input: CaseStep,
-    kind: RefundKind,
+    (kind, round): (RefundKind, RefundRound),
     amount: Money,
-    rejected: Option<&Refund>,
+    void: Option<&Refund>,
 ) -> Result<Option<Refund>, Failure> {
     let account = refunds::latest_account(&world.pool, input.case_id).await?;
-    let account = account.filter(|account| rejected.is_none_or(|rejected| rejected.account_id != account.id));
+    let account = account.filter(|account| void.is_none_or(|void| void.account_id != account.id));
     let Some(account) = account else { return Ok(None) };
-    let generation = rejected.map_or(0, |rejected| rejected.generation + 1);
+    let generation = void.map_or(0, |void| void.generation + 1);
     let payment = Payment {
-        our_reference: PaymentReference::for_refund(input.case_id, kind, generation),
+        our_reference: PaymentReference::for_refund(input.case_id, kind, round, generation),
         method: "account".to_owned(),
         payment_profile: account.payment_profile,
         amount,
@@ -114,10 +108,10 @@ async fn reserve(
         provider_reference: None,
         confirmed_at: None,
     };
-    let refund = Refund { payment, generation, account_id: account.id };
+    let refund = Refund { payment, round, generation, account_id: account.id };
     let fact = CaseFact {
         case_id: input.case_id,
-        key: &format!("{}:{generation}:reserved", kind.as_str()),
+        key: &RefundTry::of(kind, &refund).fact_key("reserved"),
         kind: "refund_reserved",
         details: json!({
             "refund": kind,
@@ -139,11 +133,64 @@ async fn reserve(
     Ok(Some(refund))
 }
 
-/// Where a refund goes: the account that it was reserved for, held by the client.
-pub(crate) async fn destination(world: &World, case_id: CaseId, account_id: Uuid) -> Result<Ready, Failure> {
-    let subject = CaseSubject::<VerdictReport>::load(world, case_id).await?;
-    let account = refunds::account(&world.pool, case_id, account_id).await?;
+/// Gives a refund up before the provider was called: another account is wanted.
+async fn release(world: &World, input: CaseStep, kind: RefundKind, refund: &Refund) -> Result<(), Failure> {
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: &RefundTry::of(kind, refund).fact_key("released"),
+        kind: "refund_released",
+        details: json!({
+            "refund": kind, "our_reference": refund.payment.our_reference, "account_id": refund.account_id,
+        }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: Some("case.refund_released"),
+    };
+    if let Some(mut transaction) = world.begin_case(fact).await? {
+        money::release(&mut transaction, refund.payment.our_reference, input.at).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Where a refund goes: the account that it was reserved for, if it is the client's still. It was confirmed when it was
+/// given, which may be weeks ago, so the provider is asked again just before the money moves.
+pub(crate) async fn permit(
+    world: &World,
+    input: CaseStep,
+    payment: &Payment,
+    refund: &RefundTry,
+) -> Result<Permit, Failure> {
+    let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
+    let account = refunds::account(&world.pool, input.case_id, refund.account_id).await?;
     let account = account.ok_or_else(|| Failure::park("refund.account_missing"))?;
-    let destination = open(world, &account_place(account_id), &account.account_sealed)?;
-    Ok(Ready { destination, holder: subject.details.iin })
+    let destination: Destination = open(world, &account_place(refund.account_id), &account.account_sealed)?;
+    let holder = subject.details.iin;
+    let asked_at = input.at.timestamp_micros();
+    let intent = format!("{}:{asked_at}", payment.our_reference);
+    let call = |operation| Call::new(input.case_id, refund.kind.as_str(), operation, intent, input.at);
+    let checked = check(world, &holder, &destination, profile(&payment.payment_profile)?, call).await?;
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: &refund.fact_key(&format!("checked:{asked_at}")),
+        kind: "refund_account_checked",
+        details: json!({
+            "refund": refund.kind, "our_reference": payment.our_reference, "account_id": refund.account_id,
+            "check_id": checked.check_id, "holds": checked.confirmed,
+        }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: None,
+    };
+    if let Some(mut transaction) = world.begin_case(fact).await? {
+        checked.received.keep(world, &mut transaction).await?;
+        pool::commit(transaction).await?;
+    }
+    Ok(if checked.confirmed {
+        Permit::Go(Ready { destination, holder })
+    } else {
+        Permit::Stop(RefusalGround::OwnershipNotConfirmed)
+    })
 }

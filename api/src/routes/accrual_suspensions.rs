@@ -30,5 +30,6 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acts::confirm_claims))
         .routes(routes!(acts::cancel))
         .routes(routes!(acts::propose_resumption))
+        .routes(routes!(acts::withdraw))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }

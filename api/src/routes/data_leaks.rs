@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acts::add_clients, clients::clients))
         .routes(routes!(acts::record_call))
         .routes(routes!(acts::close))
+        .routes(routes!(acts::withdraw))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

@@ -38,6 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acts::record_measure, clients::measures))
         .routes(routes!(acts::complete_measures))
         .routes(routes!(acts::close))
+        .routes(routes!(acts::withdraw))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(acts::decide))
         .routes(routes!(acts::give_refund_account))
         .routes(routes!(acts::reopen))
+        .routes(routes!(acts::withdraw))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

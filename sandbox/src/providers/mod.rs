@@ -40,5 +40,6 @@ pub(crate) fn routes() -> Router<Shared> {
         .nest("/payments", payments::routes())
         .nest("/proprietors", proprietors::routes())
         .nest("/regulator", regulator::routes())
+        .nest("/second-bureau", bureau::of_second())
         .nest("/webhooks", webhooks::routes())
 }

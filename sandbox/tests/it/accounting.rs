@@ -144,6 +144,28 @@ async fn a_suspension_from_a_past_day_reverses_and_back_accrual_brings_all_back(
 }
 
 #[tokio::test]
+async fn an_earlier_first_day_moves_a_suspension_that_lasts() {
+    let world = World::start().await;
+    open(&world, "L", &[(90, 30_000_000)], "36.0").await;
+    let suspension = |from: u64, penalty: bool, document: &str| json!({ "effective_from": day(from), "penalty": penalty, "document_reference": document });
+    assert_eq!(balance(&world, 40).await, (30_000_000, 1_183_562, 0, true));
+    done(&world, "suspension", "s-1", &suspension(31, false, "doc-1")).await;
+    let moved = done(&world, "suspension", "s-2", &suspension(21, true, "doc-2")).await;
+    // Days 21 to 30, to the tiyn; what was reversed before is not reversed again.
+    assert_eq!(moved["reversed"], json!({ "interest": 887_671 - 591_781, "penalty": 0 }));
+    assert_eq!(done(&world, "suspension", "s-2", &suspension(21, true, "doc-2")).await, moved, "once per key");
+    assert_eq!(balance(&world, 20).await, (30_000_000, 591_781, 0, true));
+    assert_eq!(balance(&world, 21).await, (30_000_000, 591_781, 0, false));
+    refused(&world, "suspension", &suspension(21, true, "doc-3")).await;
+    refused(&world, "suspension", &suspension(25, true, "doc-3")).await;
+    let resumption = json!({ "effective_on": day(41), "back_accrual": true });
+    assert_eq!(done(&world, "resumption", "r-1", &resumption).await["back_accrued"], 1_183_562 - 591_781);
+    refused(&world, "suspension", &suspension(40, true, "doc-4")).await;
+    done(&world, "suspension", "s-5", &suspension(60, true, "doc-5")).await;
+    refused(&world, "suspension", &suspension(30, true, "doc-6")).await;
+}
+
+#[tokio::test]
 async fn without_back_accrual_the_suspended_days_stay_free() {
     let world = World::start().await;
     open(&world, "L", &[(90, 30_000_000)], "36.0").await;
@@ -347,7 +369,13 @@ async fn any_order_of_acts_balances_and_agrees_with_a_second_computation() {
                 assert!(taken || status == StatusCode::CONFLICT, "seed {seed}: {what}: {answer}");
                 *accepted.entry(if taken { what } else { "refused" }).or_default() += 1;
                 match what {
-                    "suspension" if taken => told.suspensions.push(Pause { from: on, penalty_too: flag, end: None }),
+                    "suspension" if taken => match told.suspensions.last_mut().filter(|last| last.end.is_none()) {
+                        Some(lasting) => {
+                            lasting.from = on;
+                            lasting.penalty_too |= flag;
+                        }
+                        None => told.suspensions.push(Pause { from: on, penalty_too: flag, end: None }),
+                    },
                     "resumption" if taken => told.suspensions.last_mut().expect("a suspension").end = Some((on, flag)),
                     "write-off" if taken => told.written_off = Some(on),
                     "payments" => assert!(taken, "seed {seed}: {answer}"),

@@ -85,6 +85,8 @@ pub enum FraudAct {
     CompleteMeasures,
     /// Nothing is left to be done.
     Close,
+    /// It was opened in error: a second person is asked.
+    Withdraw,
 }
 
 /// A document of the criminal process on which loans are suspended (R-140; domain.md §8).
@@ -133,6 +135,8 @@ pub enum SuspensionAct {
     },
     /// A second person is asked to agree to what follows the cancellation.
     ProposeResumption(Resumption),
+    /// It was opened in error: a second person is asked.
+    Withdraw,
 }
 
 /// Work that was made to stand still, with its proof.
@@ -193,6 +197,8 @@ pub enum LeakAct {
     },
     /// Nothing is left to be done on the case; its flags stay in force.
     Close,
+    /// It was opened in error: a second person is asked, and its flags go with it.
+    Withdraw,
 }
 
 /// A verification call (para 36(3)).

@@ -57,4 +57,6 @@ pub enum WriteOffAct {
         /// What proves it.
         documents: Vec<DocumentReference>,
     },
+    /// It was opened in error: a second person is asked.
+    Withdraw,
 }

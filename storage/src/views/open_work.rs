@@ -61,10 +61,12 @@ pub async fn parked_steps(
 ) -> Result<Vec<ParkedStep>, StorageError> {
     let (after_at, after_id) = after.unzip();
     let rows = sqlx::query!(
-        // A step of an application that has ended waits for nobody, but for the notice of that end.
+        // A step of an application that has ended waits for nobody, but for the notice of that end; nor does one of a case
+        // that was withdrawn.
         "SELECT p.id, application_id, case_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
          FROM parked_steps AS p LEFT JOIN applications AS a ON a.id = p.application_id
-         WHERE decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client')
+         LEFT JOIN cases AS c ON c.id = p.case_id
+         WHERE decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client') AND c.closed_at IS NULL
            AND ($1::timestamptz IS NULL OR (parked_at, p.id) > ($1, $2::uuid))
          ORDER BY parked_at, p.id LIMIT $3",
         after_at,

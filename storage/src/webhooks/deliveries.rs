@@ -31,8 +31,8 @@ pub struct Claimed {
     pub event: String,
     /// The event's place in the outbox.
     pub sequence: i64,
-    /// Whose event it is.
-    pub owner: Owner,
+    /// Whose event it is; `None` for one of an endpoint.
+    pub owner: Option<Owner>,
     /// Ids, hashes and verdicts.
     pub payload: Value,
     /// When it happened.
@@ -78,7 +78,7 @@ pub async fn endpoints_due(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<Webh
 /// attempt counts from now on, whatever becomes of its maker.
 ///
 /// # Errors
-/// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for an event of nobody.
+/// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for an event of two.
 pub async fn claim(
     pool: &PgPool,
     endpoint_id: WebhookEndpointId,
@@ -109,9 +109,10 @@ pub async fn claim(
     rows.into_iter()
         .map(|row| {
             let owner = match (row.application_id, row.case_id) {
-                (Some(id), None) => Owner::Application(ApplicationId::from_uuid(id)),
-                (None, Some(id)) => Owner::Case(CaseId::from_uuid(id)),
-                _ => {
+                (Some(id), None) => Some(Owner::Application(ApplicationId::from_uuid(id))),
+                (None, Some(id)) => Some(Owner::Case(CaseId::from_uuid(id))),
+                (None, None) => None,
+                (Some(_), Some(_)) => {
                     let row = row.sequence.to_string();
                     return Err(StorageError::Inconsistent { table: "outbox", column: "owner_id", row });
                 }

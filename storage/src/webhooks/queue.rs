@@ -2,11 +2,36 @@
 //! Never the event itself again: a delivery points to its row.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::endpoints;
 use crate::error::{During, StorageError, ensure_rows};
+
+/// Tells of something that is neither an application's nor a case's, such as of an endpoint.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn tell(
+    connection: &mut PgConnection,
+    key: &str,
+    event: &str,
+    payload: &Value,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        "INSERT INTO outbox (fact_key, event, payload, occurred_at) VALUES ($1, $2, $3, $4)",
+        key,
+        event,
+        payload,
+        at,
+    )
+    .execute(connection)
+    .await
+    .during("webhooks.queue.tell")?;
+    ensure_rows("webhooks.queue.tell", &written, 1)
+}
 
 /// Queues the oldest events that are not queued yet. Returns how many events were seen; the caller commits.
 ///

@@ -1,13 +1,16 @@
 //! A case as compliance handles it over HTTP, and what only its rows can show.
 //! Never a wait for a time: waits ask again until a bound.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use temporalio_client::UntypedWorkflow;
 use uuid::Uuid;
 
-use super::{Front, eventually};
+use super::{Front, Stack, eventually};
 
 /// A document as requests bring it.
 pub(crate) fn document() -> Value {
@@ -87,6 +90,31 @@ impl Case {
             if view["duties"].as_array().map(Vec::len) == Some(count) { Ok(view) } else { Err(view.to_string()) }
         })
         .await
+    }
+
+    /// Compliance says that the case was opened in error; the request for a second person.
+    pub(crate) async fn withdrawal_proposed(&self, reason: &str) -> String {
+        let (status, answer) = self.act("withdrawal", json!({"reason": reason})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["made"].as_str().expect("the request for a second person").to_string()
+    }
+
+    /// Waits until the case is withdrawn, with so many duties cancelled and none open; its workflow ends.
+    pub(crate) async fn withdrawn(&self, stack: &Stack, cancelled: u64) {
+        let view = self.at_stage("closed").await;
+        assert_eq!(view["stage"]["outcome"], "withdrawn", "{view}");
+        let counts = &view["duty_counts"];
+        assert_eq!((&counts["cancelled"], &counts["open"]), (&json!(cancelled), &json!(0)), "{counts}");
+        let handle = stack.temporal().await.get_workflow_handle::<UntypedWorkflow>(self.workflow());
+        let ended = tokio::time::timeout(Duration::from_secs(30), handle.get_result(Default::default())).await;
+        ended.expect("the workflow of a withdrawn case ends at once").expect("it ends well");
+        let audit = self.audit(&stack.database().await).await;
+        let withdrawn = audit.iter().find(|(_, done, ..)| done == "case_withdrawn").expect("the withdrawal");
+        assert!(withdrawn.0.ends_with("|aliya") && !withdrawn.3.is_empty(), "in the second person's name: {audit:?}");
+        assert!(
+            audit.iter().any(|(who, done, ..)| done == "withdrawal_proposed" && who.ends_with("|dana")),
+            "{audit:?}"
+        );
     }
 
     /// The one duty of a kind, as the case shows it.

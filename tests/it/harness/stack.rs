@@ -22,6 +22,8 @@ pub(crate) struct StackOptions {
     pub(crate) servers: Option<OwnServers>,
     /// Settings of the worker that differ.
     pub(crate) worker: Vec<(&'static str, &'static str)>,
+    /// Whether the lender reports to a second credit bureau.
+    pub(crate) second_bureau: bool,
     /// Whether the story begins without an open channel.
     pub(crate) no_channel: bool,
 }
@@ -100,6 +102,10 @@ impl Stack {
         ] {
             let variable = format!("NESIE_{}_URL", provider.to_uppercase().replace('-', "_"));
             environment.push((variable, format!("{sandbox_url}/{provider}")));
+        }
+        if options.second_bureau {
+            let second = format!("second-bureau={sandbox_url}/second-bureau");
+            environment.push(("NESIE_FURTHER_BUREAUS".to_string(), second));
         }
         let mut worker_environment = environment.clone();
         // Short budgets: a story that parks a step need not wait minutes for it.

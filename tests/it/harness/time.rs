@@ -5,16 +5,49 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use temporalio_client::tonic::{Code, IntoRequest, Status};
 use temporalio_client::{Client, NamespacedClient as _, UntypedWorkflow};
-use temporalio_common::protos::temporal::api::common::v1::{FastForwardConfig, TimeSkippingConfig, WorkflowExecution};
+use temporalio_common::protos::temporal::api::common::v1::{
+    FastForwardConfig, Payload, Payloads, TimeSkippingConfig, WorkflowExecution, WorkflowType,
+};
 use temporalio_common::protos::temporal::api::enums::v1::FastForwardPollingResult;
+use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollWorkflowExecutionTimeSkippingRequest, UpdateWorkflowExecutionOptionsRequest,
+    PollWorkflowExecutionTimeSkippingRequest, StartWorkflowExecutionRequest, UpdateWorkflowExecutionOptionsRequest,
 };
 use uuid::Uuid;
 
 /// By default the server stops skipping after 200 skips, without a word.
 const SKIPS_MAX: i32 = 100_000;
+
+/// Starts a workflow whose first task sees the instant `by` from now, and holds it there. For a case that was reported
+/// while no worker ran, so that no relay has started it: its relay finds it started.
+pub(crate) async fn start_later(
+    client: &Client,
+    task_queue: &str,
+    (workflow_type, workflow_id): (&str, &str),
+    input: &serde_json::Value,
+    by: Duration,
+) {
+    let payload = Payload {
+        metadata: [("encoding".to_string(), b"json/plain".to_vec())].into(),
+        data: input.to_string().into_bytes(),
+        ..Default::default()
+    };
+    let fast_forward = "begin".to_string();
+    let request = StartWorkflowExecutionRequest {
+        namespace: client.namespace(),
+        workflow_id: workflow_id.to_string(),
+        workflow_type: Some(WorkflowType { name: workflow_type.to_string() }),
+        task_queue: Some(TaskQueue { name: task_queue.to_string(), ..Default::default() }),
+        input: Some(Payloads { payloads: vec![payload] }),
+        request_id: Uuid::new_v4().to_string(),
+        workflow_start_delay: Some(duration(by)),
+        time_skipping_config: Some(skipping(&fast_forward, by)),
+        ..Default::default()
+    };
+    client.connection().workflow_service().start_workflow_execution(request.into_request()).await.expect("started");
+    moved(client, workflow_id, &fast_forward).await;
+}
 
 /// Moves a workflow's clock on by `by`. Ends early where the workflow does.
 pub(crate) async fn advance(client: &Client, workflow_id: &str, by: Duration) {
@@ -23,12 +56,17 @@ pub(crate) async fn advance(client: &Client, workflow_id: &str, by: Duration) {
         Err(status) if status.code() == Code::NotFound => return,
         configured => configured.expect("time skipping can be set"),
     }
+    moved(client, workflow_id, &fast_forward).await;
+}
+
+/// Waits until the clock has moved, or the workflow has ended.
+async fn moved(client: &Client, workflow_id: &str, fast_forward: &str) {
     let end = async {
         loop {
             let request = PollWorkflowExecutionTimeSkippingRequest {
                 namespace: client.namespace(),
                 workflow_execution: execution(workflow_id),
-                fast_forward_id: fast_forward.clone(),
+                fast_forward_id: fast_forward.to_string(),
             };
             let answer = client
                 .connection()
@@ -68,27 +106,33 @@ pub(crate) async fn advance_to(client: &Client, workflow_id: &str, at: DateTime<
 }
 
 async fn configure(client: &Client, workflow_id: &str, id: &str, by: Duration) -> Result<(), Status> {
-    let duration = prost_wkt_types::Duration {
-        seconds: i64::try_from(by.as_secs()).expect("a duration of this age of the world"),
-        nanos: i32::try_from(by.subsec_nanos()).expect("less than a second"),
-    };
-    let config = TimeSkippingConfig {
-        enabled: true,
-        max_session_skip_count: SKIPS_MAX,
-        disable_propagation: false,
-        fast_forward_config: Some(FastForwardConfig { id: id.to_string(), duration: Some(duration) }),
-    };
     let request = UpdateWorkflowExecutionOptionsRequest {
         namespace: client.namespace(),
         workflow_execution: execution(workflow_id),
         workflow_execution_options: Some(WorkflowExecutionOptions {
-            time_skipping_config: Some(config),
+            time_skipping_config: Some(skipping(id, by)),
             ..Default::default()
         }),
         update_mask: Some(prost_wkt_types::FieldMask { paths: vec!["time_skipping_config".to_string()] }),
         ..Default::default()
     };
     client.connection().workflow_service().update_workflow_execution_options(request.into_request()).await.map(|_| ())
+}
+
+fn skipping(id: &str, by: Duration) -> TimeSkippingConfig {
+    TimeSkippingConfig {
+        enabled: true,
+        max_session_skip_count: SKIPS_MAX,
+        disable_propagation: false,
+        fast_forward_config: Some(FastForwardConfig { id: id.to_string(), duration: Some(duration(by)) }),
+    }
+}
+
+fn duration(by: Duration) -> prost_wkt_types::Duration {
+    prost_wkt_types::Duration {
+        seconds: i64::try_from(by.as_secs()).expect("a duration of this age of the world"),
+        nanos: i32::try_from(by.subsec_nanos()).expect("less than a second"),
+    }
 }
 
 fn execution(workflow_id: &str) -> Option<WorkflowExecution> {

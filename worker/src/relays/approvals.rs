@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
-use nesie_domain::ids::{ApprovalId, CaseId, Owner};
+use nesie_domain::ids::{ApplicationId, ApprovalId, CaseId, Owner};
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::{PgPool, audit};
-use nesie_workflows::case::{self, AnyCase, Stirred};
-use nesie_workflows::contract::Remedy;
+use nesie_workflows::case::{self, ActOnCase, AnyCase, CaseAct, CaseWhat, Stirred};
+use nesie_workflows::contract::{CaseAnswer, Remedy, Withdrawal};
 use nesie_workflows::origination::{Act, ActOutcome, LoanOrigination, What, workflow_id};
 use serde_json::json;
 use temporalio_client::errors::{WorkflowInteractionError, WorkflowStartError, WorkflowUpdateError};
@@ -63,11 +63,21 @@ enum Passed {
 async fn pass_on(client: &Temporal, settings: &RelaySettings, row: &Approval) -> anyhow::Result<Passed> {
     let approved = row.state == ApprovalState::Approved;
     match (row.owner, row.kind) {
+        (Some(Owner::Application(id)), ApprovalKind::CompleteByHand | ApprovalKind::RetryCorrected) if approved => {
+            decide(client, row, id).await
+        }
+        (Some(Owner::Case(id)), ApprovalKind::CompleteByHand | ApprovalKind::RetryCorrected) if approved => {
+            let Remedy { parked_step_id, submission_id, decision, .. } = remedy(row)?;
+            let what = CaseWhat::DecideParkedStep { parked_step_id, decision };
+            tell(client, row, id, CaseAct { submission_id, what }).await
+        }
+        (Some(Owner::Case(id)), ApprovalKind::WithdrawCase) if approved => {
+            let proposal = serde_json::from_value(row.proposal.clone());
+            let Withdrawal { submission_id, .. } = proposal.context("a proposal can not be read")?;
+            tell(client, row, id, CaseAct { submission_id, what: CaseWhat::Withdraw }).await
+        }
         (Some(Owner::Case(case_id)), _) => stir(client, case_id).await,
         (_, ApprovalKind::PublishCalendar) if approved => publish(client, settings, row.id).await,
-        (Some(Owner::Application(_)), ApprovalKind::CompleteByHand | ApprovalKind::RetryCorrected) if approved => {
-            decide(client, row).await
-        }
         // Rejected or expired: the step stays parked, the calendar stays as it is; the row itself is the record.
         _ => Ok(Passed::On),
     }
@@ -98,11 +108,10 @@ async fn publish(client: &Temporal, settings: &RelaySettings, id: ApprovalId) ->
 }
 
 /// The workflow of an application takes the decision on its parked step as an act, under the request's own id.
-async fn decide(client: &Temporal, row: &Approval) -> anyhow::Result<Passed> {
-    let remedy: Remedy = serde_json::from_value(row.proposal.clone()).context("a proposal can not be read")?;
-    let what = What::DecideParkedStep { parked_step_id: remedy.parked_step_id, decision: remedy.decision };
-    let act = Act { submission_id: remedy.submission_id, what };
-    let handle = client.get_workflow_handle::<LoanOrigination>(workflow_id(remedy.application_id));
+async fn decide(client: &Temporal, row: &Approval, id: ApplicationId) -> anyhow::Result<Passed> {
+    let Remedy { parked_step_id, submission_id, decision, .. } = remedy(row)?;
+    let act = Act { submission_id, what: What::DecideParkedStep { parked_step_id, decision } };
+    let handle = client.get_workflow_handle::<LoanOrigination>(workflow_id(id));
     let options = WorkflowExecuteUpdateOptions::builder().update_id(format!("approval/{}", row.id)).build();
     let answered = tokio::time::timeout(ANSWER_WITHIN, handle.execute_update(LoanOrigination::act, act, options));
     match answered.await.context("a workflow does not answer")? {
@@ -110,6 +119,22 @@ async fn decide(client: &Temporal, row: &Approval) -> anyhow::Result<Passed> {
         Ok(ActOutcome::Refused { .. }) | Err(WorkflowUpdateError::NotFound(_)) => Ok(Passed::Moot),
         Err(error) => Err(error).context("a workflow can not be told"),
     }
+}
+
+/// The workflow of a case takes the same, under the request's own id.
+async fn tell(client: &Temporal, row: &Approval, id: CaseId, act: CaseAct) -> anyhow::Result<Passed> {
+    let handle = client.get_workflow_handle::<AnyCase>(case::workflow_id(id));
+    let options = WorkflowExecuteUpdateOptions::builder().update_id(format!("approval/{}", row.id)).build();
+    let answered = tokio::time::timeout(ANSWER_WITHIN, handle.execute_update(ActOnCase, act, options));
+    match answered.await.context("a case does not answer")? {
+        Ok(CaseAnswer::Done { .. }) => Ok(Passed::On),
+        Ok(CaseAnswer::Refused { .. }) | Err(WorkflowUpdateError::NotFound(_)) => Ok(Passed::Moot),
+        Err(error) => Err(error).context("a case can not be told"),
+    }
+}
+
+fn remedy(row: &Approval) -> anyhow::Result<Remedy> {
+    serde_json::from_value(row.proposal.clone()).context("a proposal can not be read")
 }
 
 fn moot<'a>(row: &Approval, object: &'a str) -> audit::Entry<'a> {

@@ -30,7 +30,9 @@ async fn start(client: &Temporal, settings: &RelaySettings, id: CaseId, kind: Ca
         .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
         .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
         .build();
-    match client.start_workflow(AnyCase(kind), CaseInput { case_id: id, budget: settings.budget }, options).await {
+    let events_max = Some(settings.case_events_max);
+    let input = CaseInput { case_id: id, budget: settings.budget, events_max, carried: None };
+    match client.start_workflow(AnyCase(kind), input, options).await {
         Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
         Err(error) => Err(error).context("the workflow of a case can not be started"),
     }

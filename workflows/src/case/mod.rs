@@ -24,6 +24,12 @@ use crate::duty;
 use crate::options::RetryBudget;
 use crate::parking::{self, ParkedStep, Parks, attempt, now, own_write};
 
+/// The patch of cases that go on as new runs before their history grows too long.
+const RENEWED: &str = "case-goes-on-as-a-new-run";
+
+/// The patch of the watch that looks once more after a case ended with duties open.
+const STIRRED_BY_END: &str = "case-end-stirs-the-watch";
+
 /// Most acts that one step works on.
 const BATCH: usize = 200;
 
@@ -46,13 +52,31 @@ pub fn workflow_type(kind: CaseKind) -> &'static str {
 }
 
 /// What a run starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseInput {
     /// The case, stored before.
     pub case_id: CaseId,
     /// How often steps that ask a provider are tried.
     pub budget: RetryBudget,
+    /// Events after which the case goes on as a new run, where its kind can; [`EVENTS_MAX`] where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_max: Option<u32>,
+    /// What the run before hands on; nothing for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
 }
+
+/// What a run hands on to the one that goes on with its case. Everything else stands in rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Where the case stands.
+    pub stage: CaseStage,
+    /// How often each step was parked: the next occasion has the next number.
+    pub parked: BTreeMap<String, u16>,
+}
+
+/// Events after which a case goes on as a new run: the server warns at 10,240.
+pub const EVENTS_MAX: u32 = 8_000;
 
 /// An act of a person on a case, by the id of what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +101,8 @@ pub enum CaseWhat {
         /// What was decided.
         decision: ParkedDecision,
     },
+    /// Two people decided that the case was opened in error; the request is read anew before anything is done.
+    Withdraw,
 }
 
 /// What every case remembers while it runs.
@@ -87,6 +113,8 @@ pub(crate) struct CaseState {
     arrived: VecDeque<SubmissionId>,
     answers: BTreeMap<SubmissionId, CaseAnswer>,
     parked: Vec<ParkedStep>,
+    /// Two people decided to withdraw the case, and nothing has been done about it yet.
+    withdrawing: bool,
     /// Counts what may have changed the duties: the watch looks again.
     pub(crate) stirred: u32,
     /// How often the case was told from outside, as of a decision of two people, and how often it looked.
@@ -99,12 +127,15 @@ pub(crate) struct CaseState {
 
 impl CaseState {
     pub(crate) fn new(input: CaseInput) -> Self {
+        let owner = Owner::from(input.case_id);
+        let carried = input.carried.as_ref();
         Self {
+            stage: carried.map_or(CaseStage::Opening, |carried| carried.stage),
+            parked: carried.map(|carried| parking::past(owner, &carried.parked)).unwrap_or_default(),
             input,
-            stage: CaseStage::Opening,
             arrived: VecDeque::new(),
             answers: BTreeMap::new(),
-            parked: Vec::new(),
+            withdrawing: false,
             stirred: 0,
             told: 0,
             looked: 0,
@@ -112,6 +143,35 @@ impl CaseState {
             over: false,
         }
     }
+}
+
+/// What the case goes on with as a new run, where its history has grown long and nothing is under way; otherwise `None`, and
+/// it is asked again at the next occasion. The kind says whether it has nothing under way of its own. Acts and signals that
+/// come at that moment are not lost: the server refuses the command and the task is done again with them, or the caller is
+/// told that nothing is known and repeats under the same key.
+pub(crate) async fn next_run<W: Case>(
+    context: &WorkflowContext<W>,
+    is_idle: impl Fn(&W) -> bool,
+) -> Result<Option<CaseInput>, CaseStop> {
+    let events_max = context.state(|state| state.case().input.events_max.unwrap_or(EVENTS_MAX));
+    if context.history_length() < events_max {
+        return Ok(None);
+    }
+    // Whoever waits for the answer that has just been found gets it first.
+    context.wait_condition(|state| arrived(state) || context.all_handlers_finished()).await?;
+    let parked = |state: &W| state.case().parked.iter().any(|step| !step.resolved);
+    let busy = context.state(|state| arrived(state) || parked(state) || !is_idle(state));
+    if busy || !context.patched(RENEWED) {
+        return Ok(None);
+    }
+    Ok(Some(context.state(|state| {
+        let case = state.case();
+        let mut parked = BTreeMap::new();
+        for step in &case.parked {
+            *parked.entry(step.name().to_string()).or_insert(0) += 1;
+        }
+        CaseInput { carried: Some(Carried { stage: case.stage, parked }), ..case.input.clone() }
+    })))
 }
 
 /// A workflow of a case.
@@ -186,6 +246,10 @@ pub(crate) async fn run<W: Case>(
         match ended {
             Ok(outcome) | Err(CaseStop::End(outcome)) => {
                 close(context, outcome).await.map_err(termination)?;
+                // Its duties ended with the case: the watch need not wait until one would have fallen due.
+                if outcome != CaseOutcome::Completed && context.patched(STIRRED_BY_END) {
+                    stir(context);
+                }
                 Ok(outcome)
             }
             Err(CaseStop::Terminated(termination)) => Err(termination),
@@ -227,6 +291,10 @@ pub(crate) async fn act<W: Case>(context: &WorkflowContext<W>, act: CaseAct) -> 
     if context.state(|state| state.case().over) {
         return refused("case.closed");
     }
+    if act.what == CaseWhat::Withdraw {
+        context.state_mut(|state| state.case_mut().withdrawing = true);
+        return CaseAnswer::DONE;
+    }
     context.state_mut(|state| state.case_mut().arrived.push_back(act.submission_id));
     let answered = |state: &W| state.case().answers.contains_key(&act.submission_id) || state.case().over;
     // Cancelled: then nothing answers any more.
@@ -261,6 +329,21 @@ where
     let answer = attempt(context, activity, |at| CaseStep { case_id, at }).await?;
     stir(context);
     Ok(answer)
+}
+
+/// Works on acts until the case has its outcome.
+pub(crate) async fn record<W: Case, A>(
+    context: &WorkflowContext<W>,
+    activity: impl Fn() -> A,
+) -> Result<CaseOutcome, CaseStop>
+where
+    A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
+{
+    loop {
+        if let CaseStage::Closed { outcome } = receive(context, &activity).await? {
+            return Ok(outcome);
+        }
+    }
 }
 
 /// Waits for acts and lets an activity work on all that have come; each gets its answer. Returns the stage after them.
@@ -329,8 +412,9 @@ async fn acts_or_told<W: Case>(context: &WorkflowContext<W>, patch: &str) -> Res
     }
 }
 
+/// Whether there is something to work on: an act, or the decision of two people to withdraw the case.
 fn arrived<W: Case>(state: &W) -> bool {
-    !state.case().arrived.is_empty()
+    state.case().withdrawing || !state.case().arrived.is_empty()
 }
 
 /// Whether the case was told from outside since it looked.
@@ -365,6 +449,10 @@ async fn work<W: Case, A>(context: &WorkflowContext<W>, activity: impl Fn() -> A
 where
     A: ActivityDefinition<Input = CaseActs, Output = CaseActsDone>,
 {
+    if context.state(|state| state.case().withdrawing) {
+        context.state_mut(|state| state.case_mut().withdrawing = false);
+        return step(context, || Cases::withdraw_case).await;
+    }
     let case_id = context.state(|state| state.case().input.case_id);
     let submission_ids: Vec<SubmissionId> = context.state_mut(|state| {
         let arrived = &mut state.case_mut().arrived;

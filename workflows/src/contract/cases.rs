@@ -9,7 +9,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use uuid::Uuid;
 
-pub use cases::{CloseCase, WatchDuties};
+pub use cases::{CloseCase, WatchDuties, WithdrawCase};
 
 /// A step of a case that the system takes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,15 @@ impl CaseAnswer {
     pub const DONE: Self = Self::Done { made: None };
 }
 
+/// What two people are asked to decide on a case that was opened in error: the proposal of an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// The case.
+    pub case_id: CaseId,
+    /// The act that asked for it.
+    pub submission_id: SubmissionId,
+}
+
 /// The end of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseEnd {
@@ -93,6 +102,13 @@ impl Cases {
     /// Re-reads the open duties of a case, claims each rung that has passed, in order, and tells of it.
     #[activity(name = "watch_duties")]
     pub fn watch_duties(input: CaseStep) -> Result<Wake, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Does what two people decided: the case was opened in error. What can be undone is; where something was done meanwhile
+    /// that can not, the case stays where it is.
+    #[activity(name = "withdraw_case")]
+    pub fn withdraw_case(input: CaseStep) -> Result<CaseStage, ActivityError> {
         unimplemented!()
     }
 

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, Owner, ParkedStepId, SubmissionId};
+use nesie_domain::ids::{Owner, ParkedStepId, SubmissionId};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -51,12 +51,14 @@ pub enum ParkedDecision {
 impl ParkedDecision {
     /// The decisions that are possible on a parked step. Once a transfer may have been sent, only the provider can say
     /// that no money moved, so such a step can not be given up (docs/decisions/0008), but what he says can be brought in
-    /// by two people (docs/decisions/0021). A step of a case can only be retried, since the law's duties stay whatever
-    /// fails.
+    /// by two people (docs/decisions/0021), of a refund as well. Another step of a case can only be retried, since the law's
+    /// duties stay whatever fails.
     #[must_use]
     pub fn possible_on(step: &str) -> &'static [Self] {
         match step {
-            "transfer_money" | "record_loan" => &[Self::Retry, Self::CompleteByHand],
+            "transfer_money" | "record_loan" | "refund_collected" | "refund_paid" => {
+                &[Self::Retry, Self::CompleteByHand]
+            }
             "notify_client" => &[Self::Retry, Self::FailAndCompensate, Self::CompleteByHand, Self::RetryCorrected],
             step if STEPS_TO_GIVE_UP.contains(&step) => &[Self::Retry, Self::FailAndCompensate],
             _ => &[Self::Retry],
@@ -81,11 +83,12 @@ impl ParkedDecision {
     }
 }
 
-/// What two people are asked to decide on a parked step of an application: the proposal of an approval.
+/// What two people are asked to decide on a parked step: the proposal of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
-    /// The application.
-    pub application_id: ApplicationId,
+    /// Whose step it is.
+    #[serde(flatten)]
+    pub owner: Owner,
     /// The parked step.
     pub parked_step_id: ParkedStepId,
     /// Where proof or correction stand, and who gave them.
@@ -152,7 +155,7 @@ mod tests {
     use temporalio_common::ActivityDefinition as _;
 
     use super::{ParkedDecision, STEPS_TO_GIVE_UP};
-    use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement, Leak};
+    use crate::contract::{Agreement, Assessment, Cases, Closing, Disbursement, Leak, WriteOffs};
 
     #[test]
     fn a_step_whose_money_may_have_moved_can_not_be_given_up() {
@@ -161,7 +164,8 @@ mod tests {
         for step in [Cases::watch_duties.name(), "a step that nobody thought of"] {
             assert_eq!(ParkedDecision::possible_on(step), [Retry], "{step}");
         }
-        for step in [Disbursement::transfer_money.name(), Disbursement::record_loan.name()] {
+        let money = [Disbursement::transfer_money.name(), Disbursement::record_loan.name()];
+        for step in money.into_iter().chain([WriteOffs::refund_collected.name(), WriteOffs::refund_paid.name()]) {
             assert_eq!(ParkedDecision::possible_on(step), [Retry, CompleteByHand], "{step}");
         }
         let notice = ParkedDecision::possible_on(Closing::notify_client.name());

@@ -29,7 +29,7 @@ impl Suspensions {
         unimplemented!()
     }
 
-    /// Tells the bureau that information on each loan stops.
+    /// Tells each bureau that information on each loan stops.
     #[activity(name = "suspend_bureau_reporting")]
     pub fn suspend_bureau_reporting(input: CaseStep) -> Result<(), ActivityError> {
         unimplemented!()

@@ -59,7 +59,7 @@ impl WriteOffs {
         unimplemented!()
     }
 
-    /// Tells the bureau that nothing is owed and nothing overdue.
+    /// Tells each bureau that nothing is owed and nothing overdue.
     #[activity(name = "correct_credit_history")]
     pub fn correct_credit_history(input: CaseStep) -> Result<(), ActivityError> {
         unimplemented!()
@@ -77,7 +77,8 @@ impl WriteOffs {
         unimplemented!()
     }
 
-    /// Records that everything that the verdict asks for is done.
+    /// Records that everything that the verdict asks for is done; another stage where a last look at the books found payments
+    /// that are to be refunded first.
     #[activity(name = "finish_write_off")]
     pub fn finish_write_off(input: CaseStep) -> Result<CaseStage, ActivityError> {
         unimplemented!()

@@ -62,6 +62,14 @@ act_route! {
     }
 }
 
+act_route! {
+    /// Предложить второму лицу отозвать дело, открытое по ошибке
+    ///
+    /// Возможно, когда система свое приостановила, и пока документ не отменен. Вознаграждение за дни приостановления не доначисляется; клиент извещается письменно.
+    withdraw: post "/v1/accrual-suspensions/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
+    |fields, _| Some(Said::act(&SuspensionAct::Withdraw).because(read_reason(fields)?))
+}
+
 fn read_standstill(fields: &mut Fields) -> Option<(Standstill, Vec<Document>)> {
     let done_at = fields.past_instant("/done_at");
     let description = fields.words("/description");

@@ -27,8 +27,10 @@ pub(crate) struct LoanHolds {
 #[schema(as = LoanHold)]
 pub(crate) struct LoanHoldView {
     loan: String,
-    /// The first day without interest.
+    /// The first day without interest that this document asks for.
     effective_from: NaiveDate,
+    /// The first day without interest in the books: another document may have begun it earlier. Null until it is suspended.
+    suspended_from: Option<NaiveDate>,
     placed_at: DateTime<Utc>,
     /// When this document ceased to hold the loan; another may hold it still.
     released_at: Option<DateTime<Utc>>,
@@ -47,6 +49,7 @@ pub(crate) async fn holds(
     let items = rows::of_case(&app.pool, id).await?.into_iter().map(|hold| LoanHoldView {
         loan: hold.loan_reference,
         effective_from: hold.effective_from,
+        suspended_from: hold.suspended_from,
         placed_at: hold.placed_at,
         released_at: hold.released_at,
         collection_resumed: hold.collection_resumed,

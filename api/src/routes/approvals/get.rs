@@ -7,7 +7,7 @@ use nesie_domain::approval::ApprovalKind;
 use nesie_domain::ids::{ApprovalId, Owner};
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::{Proof, submission_place};
-use nesie_storage::submissions;
+use nesie_storage::{cases, submissions};
 use nesie_workflows::contract::Remedy;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -106,8 +106,14 @@ async fn proof(app: &App, row: &Approval) -> Result<Option<Value>, Problem> {
     }
     let remedy: Remedy =
         serde_json::from_value(row.proposal.clone()).map_err(|error| internal(&error, "a proposal can not be read"))?;
-    let submission = submissions::get(&app.pool, remedy.submission_id).await?.ok_or(Problem::Internal)?;
-    let plain = app.protection.open(&submission_place(submission.id), &submission.body_sealed);
+    let id = remedy.submission_id;
+    let sealed = match remedy.owner {
+        Owner::Application(_) => submissions::get(&app.pool, id).await?.map(|submission| submission.body_sealed),
+        Owner::Case(case_id) => {
+            cases::submissions(&app.pool, case_id, &[id]).await?.pop().map(|submission| submission.body_sealed)
+        }
+    };
+    let plain = app.protection.open(&submission_place(id), &sealed.ok_or(Problem::Internal)?);
     let plain = plain.map_err(|error| internal(&error, "a proof can not be opened"))?;
     let proof: Proof = serde_json::from_slice(&plain).map_err(|error| internal(&error, "a proof can not be read"))?;
     Ok(Some(json!({

@@ -30,6 +30,14 @@ act_route! {
     |fields, _| Some(Said::act(&LeakAct::Close).because(read_reason(fields)?))
 }
 
+act_route! {
+    /// Предложить второму лицу отозвать дело, открытое по ошибке
+    ///
+    /// Возможно, пока ни один клиент не извещен о хищении. Отметки дела снимаются вместе с ним.
+    withdraw: post "/v1/data-leaks/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
+    |fields, _| Some(Said::act(&LeakAct::Withdraw).because(read_reason(fields)?))
+}
+
 fn read_call(fields: &mut Fields) -> Option<Said> {
     let client_id = fields.text("/client_id").and_then(|text| {
         let id = text.parse::<Uuid>();

@@ -43,6 +43,8 @@ pub(crate) struct LeakedClientView {
     called_at: Option<DateTime<Utc>>,
     /// Since when nothing is missing; until then the client's operations wait.
     cleared_at: Option<DateTime<Utc>>,
+    /// When the flag was taken off because the leak was reported in error.
+    withdrawn_at: Option<DateTime<Utc>>,
 }
 
 impl From<FlagLine> for LeakedClientView {
@@ -55,6 +57,7 @@ impl From<FlagLine> for LeakedClientView {
             phone_source: line.phone_source,
             called_at: line.called_at,
             cleared_at: line.cleared_at,
+            withdrawn_at: line.withdrawn_at,
         }
     }
 }

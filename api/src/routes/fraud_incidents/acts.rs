@@ -74,3 +74,11 @@ act_route! {
     close: post "/v1/fraud-incidents/{id}/closure" by ComplianceOnly, KIND, "close_incident",
     |fields, _| Some(Said::act(&FraudAct::Close).because(read_reason(fields)?))
 }
+
+act_route! {
+    /// Предложить второму лицу отозвать дело, открытое по ошибке
+    ///
+    /// Возможно, пока никто не извещен: ни клиент, ни уполномоченный орган.
+    withdraw: post "/v1/fraud-incidents/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
+    |fields, _| Some(Said::act(&FraudAct::Withdraw).because(read_reason(fields)?))
+}

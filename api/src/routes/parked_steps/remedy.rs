@@ -7,13 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nesie_domain::act::ActKind;
 use nesie_domain::approval::ApprovalKind;
-use nesie_domain::ids::{ApplicationId, ApprovalId, Owner, ParkedStepId, SubmissionId};
+use nesie_domain::ids::{ApprovalId, Owner, ParkedStepId, SubmissionId};
 use nesie_domain::phone::Phone;
-use nesie_storage::applications;
+use nesie_domain::refund::RefundKind;
 use nesie_storage::bodies::{self, Applicant, Correction, Proof, ProofDocument, applicant_place};
+use nesie_storage::cases::CaseSubmission;
 use nesie_storage::money::{self, PaymentState};
 use nesie_storage::submissions::NewSubmission;
 use nesie_storage::views::open_work::{self, ParkedStep};
+use nesie_storage::{applications, refunds};
 use nesie_workflows::contract::{ParkedDecision, Remedy};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +24,7 @@ use uuid::Uuid;
 
 use crate::acts::body_hash;
 use crate::app::App;
-use crate::approvals::{ApprovalAsked, Proposal, Request};
+use crate::approvals::{ApprovalAsked, Proposal, Request, Submission};
 use crate::auth::{Allowed, Caller, OperationsOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
@@ -30,6 +32,8 @@ use crate::problem::{Problem, internal};
 use crate::routes::applications::read_reason;
 use crate::view;
 
+/// The step that pays an application out.
+const TRANSFER: &str = "transfer_money";
 const REFERENCE_CHARACTERS_MAX: usize = 128;
 const DESCRIPTION_CHARACTERS_MAX: usize = 2000;
 const DOCUMENT_TYPES: [&str; 3] = ["application/pdf", "image/png", "image/jpeg"];
@@ -44,13 +48,13 @@ pub(crate) struct ParkedStepCompletion {
     reason: String,
 }
 
-/// What proves that a step is done, or, for a transfer, that no money moved.
+/// What proves that a step is done, or, for a transfer or a refund, that no money moved.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
 pub(crate) struct ParkedStepProof {
     /// What is proved, and how it is known.
     description: String,
-    /// For a transfer: whether the money moved. `true` needs the provider's reference, `false` a document.
+    /// For a transfer or a refund: whether the money moved. `true` needs the provider's reference, `false` a document.
     money_moved: Option<bool>,
     /// The provider's own reference: of the transfer, of the loan in accounting, of the message.
     provider_reference: Option<String>,
@@ -92,7 +96,7 @@ pub(crate) async fn complete(
         Err(answered) => return Ok(answered),
     };
     let kind = ApprovalKind::CompleteByHand;
-    let Some(application_id) = possible(&app, &step, ParkedDecision::CompleteByHand).await? else {
+    let Some(owner) = possible(&app, &step, ParkedDecision::CompleteByHand).await? else {
         return request.refuse(kind, &object(id), "remedy_not_possible", Problem::RemedyNotPossible).await;
     };
     let (asked, proof) = read_proof(&step.step, &body)?;
@@ -111,7 +115,7 @@ pub(crate) async fn complete(
                 .map(|content| nesie_domain::hash::sha256_hex(&content)),
         },
     });
-    let remedy = asked.remedy(application_id, id, ParkedDecision::CompleteByHand);
+    let remedy = asked.remedy(owner, id, ParkedDecision::CompleteByHand);
     propose(&app, &allowed.caller, request, kind, &remedy, &asked, &proof, difference).await
 }
 
@@ -135,7 +139,7 @@ pub(crate) async fn correct(
         Err(answered) => return Ok(answered),
     };
     let kind = ApprovalKind::RetryCorrected;
-    let Some(application_id) = possible(&app, &step, ParkedDecision::RetryCorrected).await? else {
+    let Some(Owner::Application(application_id)) = possible(&app, &step, ParkedDecision::RetryCorrected).await? else {
         return request.refuse(kind, &object(id), "remedy_not_possible", Problem::RemedyNotPossible).await;
     };
     let (asked, phone) = read_correction(&body)?;
@@ -150,7 +154,7 @@ pub(crate) async fn correct(
         "after": { "phone": masked(&phone) },
     });
     let correction = Correction { reason: asked.reason.clone(), approval_id: asked.approval_id, phone };
-    let remedy = asked.remedy(application_id, id, ParkedDecision::RetryCorrected);
+    let remedy = asked.remedy(application_id.into(), id, ParkedDecision::RetryCorrected);
     propose(&app, &allowed.caller, request, kind, &remedy, &asked, &correction, difference).await
 }
 
@@ -171,24 +175,31 @@ impl Asked {
         }
     }
 
-    fn remedy(&self, application_id: ApplicationId, parked_step_id: ParkedStepId, decision: ParkedDecision) -> Remedy {
-        Remedy { application_id, parked_step_id, submission_id: self.submission_id, decision }
+    fn remedy(&self, owner: Owner, parked_step_id: ParkedStepId, decision: ParkedDecision) -> Remedy {
+        Remedy { owner, parked_step_id, submission_id: self.submission_id, decision }
     }
 }
 
-/// The application, where the step waits and can be settled so. Money that was never sent can not be proved.
-async fn possible(app: &App, step: &ParkedStep, decision: ParkedDecision) -> Result<Option<ApplicationId>, Problem> {
-    let Owner::Application(id) = step.owner else { return Ok(None) };
+/// Whose step it is, where it waits and can be settled so. Money that was never sent can not be proved.
+async fn possible(app: &App, step: &ParkedStep, decision: ParkedDecision) -> Result<Option<Owner>, Problem> {
     if step.decided || !ParkedDecision::possible_on(&step.step).contains(&decision) {
         return Ok(None);
     }
-    if step.step == "transfer_money" {
-        let state = money::payment(&app.pool, id).await?.map(|payment| payment.state);
-        if !matches!(state, Some(PaymentState::Sent | PaymentState::Unknown)) {
-            return Ok(None);
+    let provable = match (step.owner, RefundKind::parse(&step.step)) {
+        (Owner::Application(id), _) if step.step == TRANSFER => {
+            let state = money::payment(&app.pool, id).await?.map(|payment| payment.state);
+            matches!(state, Some(PaymentState::Sent | PaymentState::Unknown))
         }
-    }
-    Ok(Some(id))
+        (Owner::Case(id), Some(kind)) => refunds::in_doubt(&app.pool, id, kind).await?.is_some(),
+        (Owner::Application(_), _) => true,
+        (Owner::Case(_), None) => false,
+    };
+    Ok(provable.then_some(step.owner))
+}
+
+/// Whether a step moves money, so that its proof says whether it moved.
+fn moves_money(step: &str) -> bool {
+    step == TRANSFER || RefundKind::parse(step).is_some()
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one proposal")]
@@ -204,26 +215,41 @@ async fn propose(
 ) -> Result<Response, Problem> {
     let plain = serde_json::to_vec(submission).map_err(|error| internal(&error, "a submission is no JSON"))?;
     let sealed = app.protection.seal(&bodies::submission_place(remedy.submission_id), &plain);
-    let submission = NewSubmission {
-        id: remedy.submission_id,
-        application_id: remedy.application_id,
-        act: ActKind::DecideParkedStep,
-        body_sealed: &sealed,
-        body_sha256: &body_hash(app, &plain),
-        submitted_by: &caller.actor,
-        received_at: crate::time::now(),
+    let (id, received_at, sha256) = (remedy.submission_id, crate::time::now(), body_hash(app, &plain));
+    let submission = match remedy.owner {
+        Owner::Application(application_id) => Submission::OfApplication(NewSubmission {
+            id,
+            application_id,
+            act: ActKind::DecideParkedStep,
+            body_sealed: &sealed,
+            body_sha256: &sha256,
+            submitted_by: &caller.actor,
+            received_at,
+        }),
+        Owner::Case(case_id) => Submission::OfCase(CaseSubmission {
+            id,
+            case_id,
+            act: ActKind::DecideParkedStep.as_str().to_owned(),
+            body_sealed: sealed.clone(),
+            body_sha256: sha256.to_vec(),
+            submitted_by: caller.actor.clone(),
+            roles: caller.role_names(),
+            reason: asked.reason.clone(),
+            received_at,
+            answer: None,
+        }),
     };
     let proposal = Proposal {
         id: asked.approval_id,
         kind,
-        owner: Some(remedy.application_id.into()),
+        owner: Some(remedy.owner),
         object: &object(remedy.parked_step_id),
         proposal: json!(remedy),
         sealed: None,
         difference,
         reason: &asked.reason,
     };
-    request.propose(proposal, Some(&submission)).await
+    request.propose(proposal, Some(submission)).await
 }
 
 fn object(id: ParkedStepId) -> String {
@@ -239,7 +265,7 @@ fn masked(phone: &Phone) -> String {
 fn read_proof(step: &str, body: &[u8]) -> Result<(Asked, Proof), Problem> {
     let mut fields = Fields::read(body)?;
     let description = limited(&mut fields, "/proof/description", DESCRIPTION_CHARACTERS_MAX, true);
-    let money_moved = if step == "transfer_money" { fields.boolean("/proof/money_moved") } else { None };
+    let money_moved = if moves_money(step) { fields.boolean("/proof/money_moved") } else { None };
     let needs_reference = step == "record_loan" || money_moved == Some(true);
     let provider_reference =
         limited(&mut fields, "/proof/provider_reference", REFERENCE_CHARACTERS_MAX, needs_reference);
@@ -323,6 +349,9 @@ mod tests {
         assert!(
             pointers("transfer_money", &proof(json!({"money_moved": true, "provider_reference": "p-1"}))).is_empty()
         );
+        for refund in ["refund_collected", "refund_paid"] {
+            assert_eq!(pointers(refund, &proof(json!({}))), ["/proof/money_moved"], "{refund}");
+        }
         let loan = pointers("record_loan", &proof(json!({})));
         assert_eq!(loan, ["/proof/provider_reference", "/proof/bureau_receipt"]);
         let loan = pointers(

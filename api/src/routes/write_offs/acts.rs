@@ -54,3 +54,11 @@ act_route! {
         Some(Said::act(&act).with(documents).because(reason?))
     }
 }
+
+act_route! {
+    /// Предложить второму лицу отозвать дело, открытое по ошибке
+    ///
+    /// Возможно, пока долг не списан и решение о списании не ждет второго лица.
+    withdraw: post "/v1/write-offs/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
+    |fields, _| Some(Said::act(&WriteOffAct::Withdraw).because(read_reason(fields)?))
+}

@@ -86,15 +86,24 @@ impl Facts {
         self.suspensions.iter().find(|suspension| suspension.covers(day))
     }
 
-    /// Suspends accrual, also from a day that has passed.
+    /// Suspends accrual, also from a day that has passed. One that lasts is moved to an earlier first day, and to no
+    /// penalty where that is asked for; it is refused where it begins no later already.
     pub(super) fn suspend(&mut self, from: NaiveDate, penalty: bool) -> Result<(), Refused> {
         self.not_written_off()?;
-        match self.suspensions.last().map(|last| last.resumed) {
-            Some(None) => return Err("accrual is suspended already"),
-            Some(Some(resumed)) if from < resumed.on => return Err("an earlier suspension lasted longer"),
-            Some(Some(_)) | None => {}
+        let ended = self.suspensions.iter().filter_map(|suspension| suspension.resumed).map(|resumed| resumed.on).max();
+        let lasting = self.suspensions.last_mut().filter(|last| last.resumed.is_none());
+        match (&lasting, ended) {
+            (Some(lasting), _) if lasting.from <= from => return Err("accrual is suspended already"),
+            (_, Some(ended)) if from < ended => return Err("an earlier suspension lasted longer"),
+            _ => {}
         }
-        self.suspensions.push(Suspension { from, penalty, resumed: None });
+        match lasting {
+            Some(lasting) => {
+                lasting.from = from;
+                lasting.penalty |= penalty;
+            }
+            None => self.suspensions.push(Suspension { from, penalty, resumed: None }),
+        }
         Ok(())
     }
 

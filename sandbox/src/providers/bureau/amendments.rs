@@ -1,7 +1,14 @@
 //! What a lender tells the bureau of a contract afterwards: that its information stops, goes on, or was wrong.
 //! It acknowledges each once per key and changes no report.
 
-use axum::{body::Bytes, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::HeaderMap,
+    response::Response,
+    routing::{MethodRouter, post},
+};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -41,25 +48,25 @@ struct Correction {
     penalty: u64,
 }
 
-pub(super) async fn suspension(sandbox: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    acknowledge::<Suspension>(sandbox, Operation::BureauSuspension, &headers, &body).await
+/// The paths of a bureau for suspensions, resumptions and corrections, each under an operation of that bureau's.
+pub(super) fn routes([suspension, resumption, correction]: [Operation; 3]) -> Router<Shared> {
+    Router::new()
+        .route("/suspensions", taken::<Suspension>(suspension))
+        .route("/resumptions", taken::<Resumption>(resumption))
+        .route("/corrections", taken::<Correction>(correction))
 }
 
-pub(super) async fn resumption(sandbox: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    acknowledge::<Resumption>(sandbox, Operation::BureauResumption, &headers, &body).await
-}
-
-pub(super) async fn correction(sandbox: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    acknowledge::<Correction>(sandbox, Operation::BureauCorrection, &headers, &body).await
+fn taken<T: Serialize + DeserializeOwned + 'static>(operation: Operation) -> MethodRouter<Shared> {
+    post(async move |sandbox, headers, body| acknowledge::<T>(sandbox, operation, headers, body).await)
 }
 
 async fn acknowledge<T: Serialize + DeserializeOwned>(
     State(sandbox): State<Shared>,
     operation: Operation,
-    headers: &HeaderMap,
-    body: &[u8],
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    let read = required_header(headers, "idempotency-key").and_then(|key| Ok((key, json!(parse::<T>(body)?))));
+    let read = required_header(&headers, "idempotency-key").and_then(|key| Ok((key, json!(parse::<T>(&body)?))));
     let read = read.and_then(|(key, told)| {
         let iin = told["iin"].as_str().unwrap_or_default().to_owned();
         iin_shaped(&iin).map(|()| (key, told, iin))

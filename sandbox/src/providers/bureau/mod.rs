@@ -19,12 +19,20 @@ use crate::{
 
 /// The paths of this provider.
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/reports", post(report))
-        .route("/contracts", post(contract))
-        .route("/suspensions", post(amendments::suspension))
-        .route("/resumptions", post(amendments::resumption))
-        .route("/corrections", post(amendments::correction))
+    Router::new().route("/reports", post(report)).route("/contracts", post(contract)).merge(amendments::routes([
+        Operation::BureauSuspension,
+        Operation::BureauResumption,
+        Operation::BureauCorrection,
+    ]))
+}
+
+/// The paths of a second bureau: lenders tell it what changed, and ask it for nothing.
+pub(crate) fn of_second() -> Router<Shared> {
+    amendments::routes([
+        Operation::SecondBureauSuspension,
+        Operation::SecondBureauResumption,
+        Operation::SecondBureauCorrection,
+    ])
 }
 
 #[derive(Clone, Serialize, Deserialize)]

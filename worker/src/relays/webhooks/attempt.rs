@@ -1,31 +1,39 @@
 //! One attempt of one delivery: signed under every valid secret, sent, logged with its status or class of failure, put
-//! off or ended. Never logs a body, an address or a secret, and never reads what the receiver answers but its status.
+//! off or ended, as the receiver asks where it does. Never logs a body, an address or a secret, and never reads what the receiver answers but its status.
 
 use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use nesie_domain::ids::Owner;
-use nesie_platform::outward::CallFailure;
+use nesie_domain::webhook::Wish;
+use nesie_platform::outward::{Answered, CallFailure};
 use nesie_platform::webhook::{WebhookSecret, signatures};
 use nesie_platform::{clock, protection};
 use nesie_storage::webhooks::deliveries::{self, Attempted, Claimed};
-use nesie_storage::webhooks::secrets;
+use nesie_storage::webhooks::{endpoints, queue, secrets};
+use nesie_storage::{PgConnection, audit};
 use serde_json::json;
 
 use super::Sender;
 
+/// Who disabled an endpoint that said that it is no more.
+const GONE: &str = "system";
+
 /// Makes the attempt. Its result is stored, or its claim lapses and it is made again.
 pub(super) async fn run(sender: &Sender, claimed: &Claimed) {
     let (at, began) = (clock::now(), Instant::now());
-    let (status, failure) = match send(sender, claimed, at).await {
-        Ok(status) if (200..300).contains(&status) => (Some(i32::from(status)), None),
-        Ok(status) => (Some(i32::from(status)), Some("status")),
-        Err(failure) => (None, Some(failure)),
-    };
+    let sent = send(sender, claimed, at).await;
     let ended_at = clock::now();
+    let (status, failure, wish) = match sent {
+        Ok(Answered { status, .. }) if (200..300).contains(&status) => (Some(i32::from(status)), None, Wish::Nothing),
+        Ok(Answered { status, retry_after }) => {
+            (Some(i32::from(status)), Some("status"), Wish::of(status, retry_after.as_deref(), ended_at))
+        }
+        Err(failure) => (None, Some(failure), Wish::Nothing),
+    };
     let attempt = u16::try_from(claimed.attempt).unwrap_or(u16::MAX);
     let pause = sender.schedule.pause_after(attempt, jitter());
-    let pause = pause.and_then(|pause| TimeDelta::from_std(pause).ok());
+    let pause = pause.and_then(|pause| TimeDelta::from_std(sender.schedule.heeding(pause, &wish)).ok());
     let attempted = Attempted {
         at,
         ended_at,
@@ -34,7 +42,7 @@ pub(super) async fn run(sender: &Sender, claimed: &Claimed) {
         failure,
         next_at: failure.and(pause).map(|pause| ended_at + pause),
     };
-    if let Err(error) = store(sender, claimed, &attempted).await {
+    if let Err(error) = store(sender, claimed, &attempted, &wish).await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, delivery = %claimed.id, "an attempt is not stored; its claim lapses and it is made again");
     }
@@ -49,16 +57,50 @@ pub(super) async fn run(sender: &Sender, claimed: &Claimed) {
     }
 }
 
-async fn store(sender: &Sender, claimed: &Claimed, attempted: &Attempted) -> Result<(), nesie_storage::StorageError> {
+async fn store(
+    sender: &Sender,
+    claimed: &Claimed,
+    attempted: &Attempted,
+    wish: &Wish,
+) -> Result<(), nesie_storage::StorageError> {
     let mut transaction = nesie_storage::pool::begin(&sender.pool).await?;
+    if *wish == Wish::Gone {
+        leave_alone(&mut transaction, claimed, attempted.ended_at).await?;
+    }
     if !deliveries::finish(&mut transaction, claimed, attempted).await? {
         tracing::warn!(delivery = %claimed.id, "an attempt took longer than its claim; it may be made twice");
     }
     nesie_storage::pool::commit(transaction).await
 }
 
-/// The answer's status, or the class of the failure.
-async fn send(sender: &Sender, claimed: &Claimed, at: DateTime<Utc>) -> Result<u16, &'static str> {
+/// Disables an endpoint that answered 410, as operations would: in the audit log, seen over the API, and told of to the
+/// others. What waits for it stays until it is enabled again.
+async fn leave_alone(
+    connection: &mut PgConnection,
+    claimed: &Claimed,
+    at: DateTime<Utc>,
+) -> Result<(), nesie_storage::StorageError> {
+    if !endpoints::disable(connection, claimed.endpoint_id, GONE, at).await? {
+        return Ok(());
+    }
+    let details = json!({ "endpoint_id": claimed.endpoint_id, "delivery_id": claimed.id, "status": 410 });
+    let entry = audit::Entry {
+        occurred_at: at,
+        actor: "system",
+        roles: &[],
+        action: "disable_webhook_endpoint",
+        object: &endpoints::object(claimed.endpoint_id),
+        reason: "endpoint_gone",
+        request_id: None,
+        details: details.clone(),
+    };
+    audit::record(connection, &entry).await?;
+    let key = format!("webhook_endpoint:{}:{}", claimed.endpoint_id, claimed.id);
+    queue::tell(connection, &key, "webhook.endpoint_disabled", &details, at).await
+}
+
+/// What is read of the answer, or the class of the failure.
+async fn send(sender: &Sender, claimed: &Claimed, at: DateTime<Utc>) -> Result<Answered, &'static str> {
     let signing = valid_secrets(sender, claimed, at).await?;
     let body = body(claimed);
     let id = format!("evt_{}", claimed.event_id);
@@ -98,8 +140,9 @@ async fn valid_secrets(
 fn body(claimed: &Claimed) -> String {
     let mut data = json!({ "sequence": claimed.sequence, "details": claimed.payload });
     match claimed.owner {
-        Owner::Application(id) => data["application_id"] = json!(id),
-        Owner::Case(id) => data["case_id"] = json!(id),
+        Some(Owner::Application(id)) => data["application_id"] = json!(id),
+        Some(Owner::Case(id)) => data["case_id"] = json!(id),
+        None => {}
     }
     let timestamp = claimed.occurred_at.to_rfc3339_opts(SecondsFormat::Micros, true);
     json!({ "type": claimed.event, "timestamp": timestamp, "data": data }).to_string()
@@ -130,7 +173,7 @@ mod tests {
             event_id: EventId::from_uuid(Uuid::from_u128(4)),
             event: "duty.breached".to_owned(),
             sequence: 7,
-            owner: CaseId::from_uuid(Uuid::from_u128(5)).into(),
+            owner: Some(CaseId::from_uuid(Uuid::from_u128(5)).into()),
             payload: json!({ "duty_id": Uuid::from_u128(6) }),
             occurred_at: DateTime::UNIX_EPOCH,
         };
