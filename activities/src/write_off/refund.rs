@@ -4,6 +4,7 @@
 
 use nesie_domain::application::RefusalGround;
 use nesie_domain::ids::PaymentReference;
+use nesie_domain::iin::Iin;
 use nesie_domain::money::Money;
 use nesie_domain::refund::{RefundKind, RefundRound};
 use nesie_storage::bodies::Destination;
@@ -167,13 +168,33 @@ pub(crate) async fn permit(
     let account = account.ok_or_else(|| Failure::park("refund.account_missing"))?;
     let destination: Destination = open(world, &account_place(refund.account_id), &account.account_sealed)?;
     let holder = subject.details.iin;
+    Ok(if is_the_clients(world, input, payment, refund, (&holder, &destination)).await? {
+        Permit::Go(Ready { destination, holder })
+    } else {
+        Permit::Stop(RefusalGround::OwnershipNotConfirmed)
+    })
+}
+
+/// Asks whose the account is. Another try of the very same step, moments later, finds what was answered then: every check has
+/// an id of its own, and would contradict it.
+async fn is_the_clients(
+    world: &World,
+    input: CaseStep,
+    payment: &Payment,
+    refund: &RefundTry,
+    (holder, destination): (&Iin, &Destination),
+) -> Result<bool, Failure> {
     let asked_at = input.at.timestamp_micros();
+    let key = refund.fact_key(&format!("checked:{asked_at}"));
+    if let Some(fact) = recorded::fact(&world.pool, input.case_id, &key).await? {
+        return Ok(fact.details["holds"] == json!(true));
+    }
     let intent = format!("{}:{asked_at}", payment.our_reference);
     let call = |operation| Call::new(input.case_id, refund.kind.as_str(), operation, intent, input.at);
-    let checked = check(world, &holder, &destination, profile(&payment.payment_profile)?, call).await?;
+    let checked = check(world, holder, destination, profile(&payment.payment_profile)?, call).await?;
     let fact = CaseFact {
         case_id: input.case_id,
-        key: &refund.fact_key(&format!("checked:{asked_at}")),
+        key: &key,
         kind: "refund_account_checked",
         details: json!({
             "refund": refund.kind, "our_reference": payment.our_reference, "account_id": refund.account_id,
@@ -188,9 +209,5 @@ pub(crate) async fn permit(
         checked.received.keep(world, &mut transaction).await?;
         pool::commit(transaction).await?;
     }
-    Ok(if checked.confirmed {
-        Permit::Go(Ready { destination, holder })
-    } else {
-        Permit::Stop(RefusalGround::OwnershipNotConfirmed)
-    })
+    Ok(checked.confirmed)
 }
