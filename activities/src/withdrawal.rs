@@ -1,5 +1,5 @@
 //! A case that was opened in error, withdrawn by two people: its open duties end with it, and everything is kept
-//! (docs/decisions/0032). Never where something was done that can not be undone, and never a case of another's request.
+//! (docs/decisions/0029). Never where something was done that can not be undone, and never a case of another's request.
 //!
 //! A notice of a channel has a withdrawal of its own: nothing follows from it before it is in effect.
 
