@@ -35,6 +35,22 @@ async fn a_transfer_that_comes_late_is_checked_again_before_its_first_call(pool:
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_transfer_that_comes_late_goes_on_at_the_next_try_of_the_same_step(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    scene.reserve(&plan).await;
+    scene.fault("payments", "transfer", json!({ "kind": "status", "code": 503 }), Some(1)).await;
+    let late = a_day_later(&scene);
+    let failure = transfer::transfer_money(&scene.world, late).await.expect_err("the provider is down");
+    assert_eq!(failure.class, FailureClass::Retry, "{failure:?}");
+    assert_eq!(transfer::transfer_money(&scene.world, late).await, Ok(Transfer::Confirmed));
+    assert_eq!(scene.value("SELECT count(*) FROM timeline WHERE kind = 'payment_checked_again'").await, "1");
+    assert_eq!(scene.payouts().await, 1);
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_transfer_is_not_sent_a_second_time_to_somebody_who_may_no_longer_be_paid(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     let plan = Plan::to_account("dedup");
