@@ -8,7 +8,7 @@ use nesie_storage::agreement::{identification, signature};
 use nesie_storage::bodies::Destination;
 use nesie_storage::facts::Actor;
 use nesie_storage::money::{self, Payment, PaymentState};
-use nesie_storage::{credit as reports, leaks, pool, recorded as facts, screening as rows};
+use nesie_storage::{credit as reports, leaks, pool, screening as rows};
 use nesie_workflows::contract::{Screening, StepInput, Verdict};
 use serde_json::json;
 
@@ -115,7 +115,7 @@ pub(crate) async fn objection(
     }
     // Another try of the very same step, moments later: every check has an id of its own, and would contradict the first.
     let key = format!("{step}:checked:{}", input.at.timestamp_millis());
-    let known = facts::fact(&world.pool, subject.id(), &key).await?;
+    let known = nesie_storage::recorded::fact(&world.pool, subject.id(), &key).await?;
     if known.as_ref().is_some_and(|fact| fact.details["holds"] == json!(true)) {
         return Ok(None);
     }

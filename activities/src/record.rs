@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::case::CaseStage;
 use nesie_domain::ids::{ApplicationId, CaseId, Owner};
+use nesie_storage::approvals::Approval;
 use nesie_storage::facts::{self, Actor, Fact, Move, Recorded};
 use nesie_storage::{PgConnection, Postgres, StorageError, Transaction, pool, recorded};
 use nesie_workflows::contract::Verdict;
@@ -129,6 +130,14 @@ impl World {
         let verdict = fact.details.get("verdict").cloned().unwrap_or_default();
         serde_json::from_value(verdict).map(Some).map_err(|_| Failure::park("record.unreadable"))
     }
+}
+
+/// The second person of an approved request with the reason given: what was decided is done in that name.
+pub(crate) fn decider(approval: &Approval) -> Result<Actor, Failure> {
+    let undecided = || Failure::park("approval.undecided");
+    let subject = approval.decided_by.clone().ok_or_else(undecided)?;
+    let reason = approval.decision_reason.clone().ok_or_else(undecided)?;
+    Ok(Actor::Person { subject, roles: Vec::new(), reason })
 }
 
 /// `details` with the verdict beside; what a repeat returns.

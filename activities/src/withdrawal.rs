@@ -10,7 +10,6 @@ use nesie_domain::ids::CaseId;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::cases::{self, CaseRow};
 use nesie_storage::duties::{self as rows, DutyState};
-use nesie_storage::facts::Actor;
 use nesie_storage::{leaks, pool, recorded};
 use nesie_workflows::contract::{CaseAnswer, CaseStep, Withdrawal};
 use serde_json::json;
@@ -18,7 +17,7 @@ use serde_json::json;
 use crate::World;
 use crate::case::{Acting, Deed, Proposal};
 use crate::failure::Failure;
-use crate::record::CaseFact;
+use crate::record::{CaseFact, decider};
 use crate::{suspension, wake, write_off};
 
 /// The key of the fact that a case is withdrawn; there is one a case.
@@ -60,7 +59,7 @@ pub(crate) async fn withdraw_case(world: &World, input: CaseStep) -> Result<Case
     let withdrawn = CaseStage::Closed { outcome: CaseOutcome::Withdrawn };
     let case = cases::get(&world.pool, input.case_id).await?.ok_or_else(|| Failure::park("case.missing"))?;
     if is_withdrawn(world, case.id).await? {
-        wake_clients(world, &case, input).await?;
+        wake_clients(world, &case).await?;
         return Ok(withdrawn);
     }
     let asked = approvals::of_case(&world.pool, case.id, ApprovalKind::WithdrawCase).await?;
@@ -70,7 +69,7 @@ pub(crate) async fn withdraw_case(world: &World, input: CaseStep) -> Result<Case
     if let Some(code) = hindrance(world, case.id).await? {
         let details = json!({ "approval_id": approval.id, "code": code });
         let key = format!("withdrawal_moot:{}", approval.id);
-        let fact = CaseFact { event: None, ..fact(&approval, &key, "withdrawal_moot", details, input) };
+        let fact = CaseFact { event: None, ..fact(&approval, &key, "withdrawal_moot", details, input)? };
         if let Some(transaction) = world.begin_case(fact).await? {
             pool::commit(transaction).await?;
         }
@@ -84,7 +83,7 @@ pub(crate) async fn withdraw_case(world: &World, input: CaseStep) -> Result<Case
     if let Some(undone) = &undone {
         details["notice_sha256"] = json!(undone.sha256());
     }
-    let fact = fact(&approval, WITHDRAWN, "case_withdrawn", details, input);
+    let fact = fact(&approval, WITHDRAWN, "case_withdrawn", details, input)?;
     if let Some(mut transaction) = world.begin_case(fact).await? {
         if let Some(undone) = &undone {
             undone.keep(world, &mut transaction, input.at).await?;
@@ -94,7 +93,7 @@ pub(crate) async fn withdraw_case(world: &World, input: CaseStep) -> Result<Case
         }
         pool::commit(transaction).await?;
     }
-    wake_clients(world, &case, input).await?;
+    wake_clients(world, &case).await?;
     Ok(withdrawn)
 }
 
@@ -104,22 +103,17 @@ fn fact<'a>(
     kind: &'a str,
     details: serde_json::Value,
     input: CaseStep,
-) -> CaseFact<'a> {
-    let actor = Actor::Person {
-        subject: approval.decided_by.clone().unwrap_or_default(),
-        roles: Vec::new(),
-        reason: approval.decision_reason.clone().unwrap_or_default(),
-    };
-    CaseFact {
+) -> Result<CaseFact<'a>, Failure> {
+    Ok(CaseFact {
         case_id: input.case_id,
         key,
         kind,
         details,
         at: input.at,
-        actor,
+        actor: decider(approval)?,
         stage: None,
         event: Some("case.withdrawn"),
-    }
+    })
 }
 
 /// Why a case can not be withdrawn: something was done of it that can not be undone, or is under way.
@@ -156,14 +150,11 @@ async fn hindrance(world: &World, case_id: CaseId) -> Result<Option<&'static str
 
 /// Every open application of a client whose flag went looks again. On a repeat too: the try before may have died between
 /// its record and the waking.
-async fn wake_clients(world: &World, case: &CaseRow, input: CaseStep) -> Result<(), Failure> {
+async fn wake_clients(world: &World, case: &CaseRow) -> Result<(), Failure> {
     if case.kind != CaseKind::DataLeak {
         return Ok(());
     }
-    let mut transaction = pool::begin(&world.pool).await?;
-    let clients = leaks::withdraw(&mut transaction, case.id, input.at).await?;
-    pool::commit(transaction).await?;
-    for iin_index in clients {
+    for iin_index in leaks::withdrawn(&world.pool, case.id).await? {
         for application_id in leaks::open_applications(&world.pool, &iin_index).await? {
             wake::client_verified(world, application_id).await?;
         }

@@ -184,25 +184,35 @@ pub async fn clear(
     Ok(rows.into_iter().map(|row| (row.id, CaseId::from_uuid(row.case_id))).collect())
 }
 
-/// Takes the flags of a case off, since it was opened in error. Returns the keyed hashes of their IINs, those that were
-/// taken off before too.
+/// Takes the flags of a case off, since it was opened in error.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn withdraw(
-    connection: &mut PgConnection,
-    case_id: CaseId,
-    at: DateTime<Utc>,
-) -> Result<Vec<Vec<u8>>, StorageError> {
-    sqlx::query_scalar!(
-        "UPDATE client_flags SET withdrawn_at = COALESCE(withdrawn_at, $2)
-         WHERE case_id = $1 AND cleared_at IS NULL RETURNING iin_index",
+pub async fn withdraw(connection: &mut PgConnection, case_id: CaseId, at: DateTime<Utc>) -> Result<(), StorageError> {
+    // As many as the case has: compliance may have named more meanwhile.
+    sqlx::query!(
+        "UPDATE client_flags SET withdrawn_at = $2 WHERE case_id = $1 AND cleared_at IS NULL AND withdrawn_at IS NULL",
         case_id.as_uuid(),
         at,
     )
-    .fetch_all(connection)
+    .execute(connection)
     .await
-    .during("client_flags.withdraw")
+    .during("client_flags.withdraw")?;
+    Ok(())
+}
+
+/// Whose flags of a case were taken off so: the keyed hashes of their IINs.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn withdrawn(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<Vec<u8>>, StorageError> {
+    sqlx::query_scalar!(
+        "SELECT iin_index FROM client_flags WHERE case_id = $1 AND withdrawn_at IS NOT NULL",
+        case_id.as_uuid(),
+    )
+    .fetch_all(executor)
+    .await
+    .during("client_flags.withdrawn")
 }
 
 /// Whether a measure was taken on a case that can not be undone: a client was told of the theft, or verified.

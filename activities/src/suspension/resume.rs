@@ -1,5 +1,6 @@
 //! What two people decided after the cancellation, done once: accrual, reporting and collection go on, or not.
-//! Never while another document holds the loan (A12) or after it is written off, and never more interest than the suspended days would have brought (A10).
+//! Never while another document holds the loan (A12) or after it is written off, and never more interest than the suspended
+//! days would have brought (A10).
 
 use chrono::NaiveDate;
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
@@ -11,7 +12,6 @@ use nesie_domain::suspension::overdue_days;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::cases::{Resumption, SuspensionReport};
 use nesie_storage::duties::DutyState;
-use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
 use nesie_storage::loans::KnownLoan;
 use nesie_storage::{locks, pool, recorded, refunds};
@@ -29,7 +29,7 @@ use crate::contract::chosen;
 use crate::failure::Failure;
 use crate::providers::accounting::Resumption as AccrualResumption;
 use crate::providers::bureau::ResumptionOfInformation;
-use crate::record::CaseFact;
+use crate::record::{CaseFact, decider};
 use crate::subject::Subject;
 
 const STEP: &str = "apply_resumption";
@@ -109,7 +109,7 @@ impl Applying<'_> {
             kind: if resumes { "accrual_resumed" } else { "hold_released" },
             details,
             at: self.input.at,
-            actor: self.actor(),
+            actor: decider(self.approval)?,
             stage: None,
             event: Some("case.hold_released"),
         };
@@ -200,15 +200,6 @@ impl Applying<'_> {
 
     fn call(&self, operation: (&'static str, &'static str), loan: &str) -> Call {
         Call::new(self.input.case_id, STEP, operation, loan, self.input.at)
-    }
-
-    /// The second person: the first one's proposal stands in a fact of its own.
-    fn actor(&self) -> Actor {
-        Actor::Person {
-            subject: self.approval.decided_by.clone().unwrap_or_default(),
-            roles: Vec::new(),
-            reason: self.approval.decision_reason.clone().unwrap_or_default(),
-        }
     }
 }
 

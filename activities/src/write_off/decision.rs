@@ -7,7 +7,6 @@ use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::write_offs::VerdictReport;
-use nesie_storage::facts::Actor;
 use nesie_storage::{pool, recorded, refunds};
 use nesie_workflows::contract::{CaseStep, WriteOffProposal};
 use serde_json::json;
@@ -17,7 +16,7 @@ use crate::calls::Call;
 use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
-use crate::record::CaseFact;
+use crate::record::{CaseFact, decider};
 
 /// The key of the fact that the debt is written off.
 pub(super) const WRITTEN_OFF: &str = "written_off";
@@ -30,16 +29,13 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
     let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
     let loan = &subject.details.loan;
     let Some(approval) = approved(world, input.case_id, loan).await? else { return Ok(false) };
-    let (Some(decided_by), Some(decided_at)) = (approval.decided_by, approval.decided_at) else {
-        return Err(Failure::park("approval.undecided"));
-    };
+    let actor = decider(&approval)?;
+    let decided_at = approval.decided_at.ok_or_else(|| Failure::park("approval.undecided"))?;
     // The day of the decision: a repeat on a later day asks for the very same.
     let on = local_date(decided_at);
     let call = Call::new(input.case_id, "apply_write_off_decision", ("accounting", "write_off"), approval.id, input.at);
     let key = call.key.clone();
     let answered = call.make(world, world.providers.accounting.write_off(&key, loan, on)).await?;
-    let actor =
-        Actor::Person { subject: decided_by, roles: Vec::new(), reason: approval.decision_reason.unwrap_or_default() };
     // The debt by its parts.
     let lost = json!({
         "approval_id": approval.id,

@@ -11,10 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::routes::cases::reading_routes;
+use crate::routes::cases::{BODY_BYTES_MAX, reading_routes};
 
-/// Documents in base64.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 const KIND: CaseKind = CaseKind::AccrualSuspension;
 
 reading_routes!(super::accrual_suspensions::KIND, "/v1/accrual-suspensions", "cases");

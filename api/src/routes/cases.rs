@@ -22,6 +22,12 @@ use crate::problem::Problem;
 use crate::routes::duties::view::{self, DutyView};
 use crate::routes::page::PageQuery;
 
+/// The longest body about a case: documents in base64, or a list of thousands of clients.
+pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Clients that one request names at most; more come with further requests.
+pub(crate) const CLIENTS_MAX: usize = 2_000;
+
 /// The most duties that the page of a case shows; `links.duties` leads to all of them.
 const DUTIES_SHOWN: usize = 100;
 

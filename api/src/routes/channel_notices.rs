@@ -15,10 +15,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::parse::Fields;
-use crate::routes::cases::reading_routes;
+use crate::routes::cases::{BODY_BYTES_MAX, reading_routes};
 
-/// Documents in base64.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Operations that a notice lists at most: there are a few.
 const OPERATIONS_MAX: usize = 10;
 const KIND: CaseKind = CaseKind::ChannelNotice;

@@ -14,12 +14,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::parse::Fields;
-use crate::routes::cases::reading_routes;
+use crate::routes::cases::{BODY_BYTES_MAX, CLIENTS_MAX, reading_routes};
 
-/// A list of a thousand clients, or documents in base64.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Clients that one request names at most; more come with further requests.
-const CLIENTS_MAX: usize = 2_000;
 /// Loans of one client that are concerned at most.
 const LOANS_MAX: usize = 50;
 const KIND: CaseKind = CaseKind::FraudIncident;

@@ -11,10 +11,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::parse::Fields;
-use crate::routes::cases::reading_routes;
+use crate::routes::cases::{BODY_BYTES_MAX, reading_routes};
 
-/// Documents in base64.
-const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 const KIND: CaseKind = CaseKind::WriteOff;
 
 reading_routes!(super::write_offs::KIND, "/v1/write-offs", "cases");

@@ -1,5 +1,6 @@
 //! One attempt of one delivery: signed under every valid secret, sent, logged with its status or class of failure, put
-//! off or ended, as the receiver asks where it does. Never logs a body, an address or a secret, and never reads what the receiver answers but its status.
+//! off or ended, as the receiver asks where it does. Never logs a body, an address or a secret, and never reads what the
+//! receiver answers but its status and when to come again.
 
 use std::time::Instant;
 
