@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::console::Interrupt;
+use crate::ours::agent;
 use crate::packages;
 use crate::process::Running;
 use crate::service::{Name, PortUse};
@@ -54,7 +55,8 @@ pub(crate) fn start(settings: &Settings, interrupt: &Interrupt) -> Result<Runnin
     let ports =
         vec![EntryPort { purpose: PortUse::Main, number: port }, EntryPort { purpose: PortUse::Pages, number: pages }];
     let mut running = Running::start(Name::Temporal, server, ports, &settings.dev.join("logs"))?;
-    if let Err(error) = running.wait_ready(Duration::from_secs(60), interrupt, || serves(settings, port)) {
+    let ready = || serves(settings, port) && pages_serve(pages);
+    if let Err(error) = running.wait_ready(Duration::from_secs(60), interrupt, ready) {
         running.stop().context("ending Temporal, which did not get ready")?;
         return Err(error);
     }
@@ -73,6 +75,12 @@ fn serves(settings: &Settings, port: u16) -> bool {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             output.status.success() && SEARCH_ATTRIBUTES.iter().all(|attribute| text.contains(attribute))
         })
+}
+
+/// Whether the pages reach the server too: they dial it before it listens, and answer with errors until they dial again.
+fn pages_serve(port: u16) -> bool {
+    let url = format!("http://127.0.0.1:{port}/api/v1/namespaces/default");
+    agent(Duration::from_secs(5)).get(&url).call().is_ok()
 }
 
 /// The command line without the developer's own Temporal settings, which name other servers.
