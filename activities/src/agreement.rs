@@ -2,6 +2,7 @@
 //! Never more than was shown: an acknowledgement counts by the hash of the very text.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::World;
 use crate::failure::Failure;
 use crate::record::{StepFact, hex, next, stage_of, with_verdict};
-use crate::subject::{Subject, Submitted};
+use crate::subject::{Start, open_act};
 
 /// The fact's key of an act: what one submission brought about.
 pub(crate) fn act_key(act: ActKind, input: &ActInput) -> String {
@@ -24,10 +25,10 @@ pub(crate) fn act_key(act: ActKind, input: &ActInput) -> String {
 /// Rules, payments and rights acknowledged, each by the hash of what was shown.
 pub(crate) async fn record_acknowledgement(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::Acknowledge, &input);
-    if let Some(verdict) = world.recorded(input.application_id, &key).await? {
-        return Ok(verdict);
-    }
-    let submitted = Submitted::<Acknowledgements>::load(world, input.application_id, input.submission_id).await?;
+    let submitted = match open_act::<_, Acknowledgements>(world, &input, slice::from_ref(&key)).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New((_, submitted)) => submitted,
+    };
     let shown = views::agreement::disclosures(&world.pool, input.application_id).await?;
     let acknowledged: BTreeMap<&str, &str> =
         submitted.body.acknowledged.iter().map(|one| (one.kind.as_str(), one.sha256.as_str())).collect();
@@ -61,11 +62,10 @@ pub(crate) async fn record_acknowledgement(world: &World, input: ActInput) -> Re
 /// One draft chosen; one that was not offered leaves the choice open.
 pub(crate) async fn record_schedule_choice(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::ChooseSchedule, &input);
-    if let Some(verdict) = world.recorded(input.application_id, &key).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
-    let submitted = Submitted::<ScheduleChoice>::load(world, input.application_id, input.submission_id).await?;
+    let (subject, submitted) = match open_act::<_, ScheduleChoice>(world, &input, slice::from_ref(&key)).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(opened) => opened,
+    };
     let draft_id = submitted.body.draft_id;
     let (drafts, _) = views::agreement::schedules(&world.pool, input.application_id).await?;
     let chosen = drafts

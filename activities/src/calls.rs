@@ -6,8 +6,7 @@ use std::fmt::Display;
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::{EvidenceId, Owner};
 use nesie_platform::protection::sha256;
-use nesie_storage::error::During as _;
-use nesie_storage::evidence::{self, NewEvidence, ProviderCall};
+use nesie_storage::evidence::{self, NewEvidence, NotedCall, ProviderCall};
 use nesie_storage::{PgConnection, pool};
 
 use crate::World;
@@ -25,6 +24,8 @@ pub(crate) struct Call {
     /// The idempotency key or our own reference.
     pub(crate) key: String,
     pub(crate) at: DateTime<Utc>,
+    /// Whether it is made anew where the provider could not tell.
+    pub(crate) renews: bool,
 }
 
 impl Call {
@@ -37,17 +38,13 @@ impl Call {
         at: DateTime<Utc>,
     ) -> Self {
         let owner = owner.into();
-        Self { owner, step, provider, operation, key: format!("{owner}:{step}:{intent}"), at }
+        Self { owner, step, provider, operation, key: format!("{owner}:{step}:{intent}"), at, renews: false }
     }
 
     /// The same call under a key of its own for every time that the provider could not tell: it answers the same key
     /// with the same words for ever, and these were no answer.
-    pub(crate) async fn after_undetermined(mut self, world: &World) -> Result<Self, Failure> {
-        let before = evidence::undetermined_calls(&world.pool, &self.row()).await?;
-        if before > 0 {
-            self.key = format!("{}:{}", self.key, before + 1);
-        }
-        Ok(self)
+    pub(crate) fn after_undetermined(self) -> Self {
+        Self { renews: true, ..self }
     }
 
     fn row(&self) -> ProviderCall<'_> {
@@ -81,9 +78,8 @@ impl Call {
 
     /// Notes that the call is about to be made.
     pub(crate) async fn begin(self, world: &World) -> Result<Begun, Failure> {
-        let mut connection = world.pool.acquire().await.during("provider_calls.begin")?;
-        let attempt = evidence::begin_call(&mut connection, &self.row()).await?;
-        Ok(Begun { call: self, attempt })
+        let NotedCall { key, attempt } = evidence::begin_call(&world.pool, &self.row(), self.renews).await?;
+        Ok(Begun { call: Self { key, ..self }, attempt })
     }
 }
 
@@ -94,6 +90,11 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
+    /// The key under which it is made.
+    pub(crate) fn key(&self) -> String {
+        self.call.key.clone()
+    }
+
     /// Makes the call, and notes how it ended where no answer came.
     pub(crate) async fn end<T>(
         self,
@@ -106,8 +107,7 @@ impl Begun {
                 Ok(Ok(Answered { value, received: Received { call, attempt, raw, content_type } }))
             }
             Err(error) => {
-                let mut connection = world.pool.acquire().await.during("provider_calls.end")?;
-                evidence::end_call(&mut connection, &call.row(), attempt, error.kind.code()).await?;
+                evidence::end_call(&world.pool, &call.row(), attempt, error.kind.code()).await?;
                 Ok(Err(error))
             }
         }
@@ -157,8 +157,7 @@ impl Received {
             sha256: &sha256,
             recorded_at: *at,
         };
-        evidence::insert(connection, &new).await?;
-        evidence::end_call(connection, &self.call.row(), self.attempt, result).await?;
+        evidence::keep_answer(connection, &new, &self.call.row(), self.attempt, result).await?;
         Ok(id)
     }
 }

@@ -13,7 +13,7 @@ use crate::calls::Call;
 use crate::failure::Failure;
 use crate::record::StepFact;
 use crate::remedy::corrected_phone;
-use crate::subject::{Subject, Submitted};
+use crate::subject::{Start, Submitted, open_step};
 
 const NOTIFY: &str = "notify_client";
 
@@ -74,10 +74,10 @@ async fn settle(world: &World, connection: &mut PgConnection, input: &CloseInput
 pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<(), Failure> {
     let template = template(&input.outcome);
     let key = notice_key(template);
-    if nesie_storage::recorded::fact(&world.pool, input.application_id, &key).await?.is_some() {
-        return Ok(());
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let subject = match open_step(world, input.application_id, &key).await? {
+        Start::Recorded(()) => return Ok(()),
+        Start::New(subject) => subject,
+    };
     // `<application>:notify:<template>`: the provider sends nothing twice under it. To a corrected phone goes another
     // message, which the provider may not have seen.
     let corrected = corrected_phone(world, subject.id(), NOTIFY).await?;
@@ -89,6 +89,7 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
         operation: "message",
         key: format!("{}:notify:{template}{sent_to}", subject.id()),
         at: input.at,
+        renews: false,
     };
     let provider_key = call.key.clone();
     let phone = corrected.as_ref().map_or(&subject.applicant.phone, |(_, phone)| phone);

@@ -30,7 +30,7 @@ use crate::identification::{CONTRACT, new_challenge};
 use crate::offer::method_ru;
 use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
-use crate::subject::Subject;
+use crate::subject::{Start, Subject, open_step};
 use crate::{credit, disbursement_method};
 
 const STEP: &str = "freeze_contract";
@@ -63,10 +63,10 @@ pub(crate) fn number(id: ApplicationId) -> String {
 
 /// A fresh check of the voluntary refusal where policy wants one, then the frozen contract and its challenge.
 pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<Verdict, Failure> {
-    if let Some(verdict) = world.recorded(input.application_id, STEP).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let subject = match open_step(world, input.application_id, STEP).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(subject) => subject,
+    };
     let report = fresh_report(world, &subject, input.at).await?;
     if report.as_ref().is_some_and(|report| credit::has_voluntary_refusal(&report.value)) {
         let verdict = refuse(RefusalGround::VoluntaryRefusal);

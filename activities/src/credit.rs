@@ -20,16 +20,16 @@ use crate::calls::{Answered, Call};
 use crate::failure::Failure;
 use crate::providers::bureau::{CreditReport, VoluntaryRefusalStatus};
 use crate::record::{StepFact, with_verdict};
-use crate::subject::Subject;
+use crate::subject::{Start, Subject, open_step};
 
 const STEP: &str = "fetch_credit_report";
 
 /// Voluntary refusal, overdue, debt burden.
 pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Result<CreditVerdict, Failure> {
-    if let Some(verdict) = world.recorded(input.application_id, STEP).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let subject = match open_step(world, input.application_id, STEP).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(subject) => subject,
+    };
     let answered = report(world, &subject, STEP, "assessment", input.at).await?;
     let (verdict, burden) = judge(&subject, &answered.value, input.at)?;
     let details = json!({ "occasion": "assessment", "report_id": answered.value.report_id });
@@ -63,9 +63,10 @@ pub(crate) async fn report(
     // The bureau answers a request for ever with its first report. Temporal's own retries of a step keep its instant and
     // repeat the request; a step that is taken again after parking has a new one, and needs what is true then.
     let intent = format!("{occasion}:{}", at.timestamp_millis());
-    let call = Call::new(subject.id(), step, ("bureau", "report"), intent, at).after_undetermined(world).await?;
-    let key = call.key.clone();
-    let answered = call.make(world, world.providers.bureau.report(&key, &subject.applicant.iin)).await?;
+    let call =
+        Call::new(subject.id(), step, ("bureau", "report"), intent, at).after_undetermined().begin(world).await?;
+    let key = call.key();
+    let answered = call.end(world, world.providers.bureau.report(&key, &subject.applicant.iin)).await??;
     if answered.value.voluntary_refusal.status == VoluntaryRefusalStatus::Unknown {
         answered.received.keep_undetermined(world).await?;
         return Err(Failure::retry("bureau.voluntary_refusal_unknown").of("bureau"));

@@ -1,6 +1,8 @@
 //! How the money is to be paid out, and whether account or card is the client's (paras 8(6), 8(7), 9; ).
 //! Only *confirmed* lets an application go on; *unavailable* is neither a yes nor a no.
 
+use std::slice;
+
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::iin::Iin;
@@ -16,7 +18,7 @@ use crate::calls::{Call, Received};
 use crate::failure::Failure;
 use crate::providers::payments::{Owned, OwnershipStatus, PaymentProfile};
 use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
-use crate::subject::{Subject, Submitted, open};
+use crate::subject::{Start, Subject, open, open_act};
 
 const STEP: &str = "check_disbursement_method";
 
@@ -35,14 +37,13 @@ fn destination_place(subject: &Subject) -> String {
 /// Method and details, with the check that the account or card is the client's.
 pub(crate) async fn check_disbursement_method(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::ChooseDisbursementMethod, &input);
-    if let Some(verdict) = world.recorded(input.application_id, &key).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let (subject, submitted) = match open_act::<_, DisbursementChoice>(world, &input, slice::from_ref(&key)).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(opened) => opened,
+    };
     let Stage::AwaitingDisbursementMethod { tries_left } = subject.application.stage else {
         return Err(Failure::park("application.stage_unexpected"));
     };
-    let submitted = Submitted::<DisbursementChoice>::load(world, input.application_id, input.submission_id).await?;
     let DisbursementChoice { destination, payment_profile } = &submitted.body;
     let profile = profile(payment_profile.as_str())?;
     let call = |operation| Call::new(subject.id(), STEP, operation, input.submission_id, input.at);
@@ -120,10 +121,10 @@ pub(crate) async fn check(
             return Ok(Checked { confirmed, check_id, received: answered.received });
         }
     };
-    let call = call(("payments", "ownership")).after_undetermined(world).await?;
-    let key = call.key.clone();
+    let call = call(("payments", "ownership")).after_undetermined().begin(world).await?;
+    let key = call.key();
     let exchange = world.providers.payments.check_ownership(profile, &key, iin, owned);
-    let answered = call.make(world, exchange).await?;
+    let answered = call.end(world, exchange).await??;
     let confirmed = match answered.value.status {
         OwnershipStatus::Confirmed => true,
         OwnershipStatus::NotConfirmed => false,

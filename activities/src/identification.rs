@@ -13,6 +13,7 @@ use nesie_domain::person::{ClientKind, Purpose};
 use nesie_storage::agreement::identification::{self as rows, Challenge, NewIdentification};
 use nesie_storage::agreement::signature::insert_exemption;
 use nesie_storage::bodies::Identification;
+use nesie_storage::views::agreement::Contract;
 use nesie_storage::{leaks, pool, screening};
 use nesie_workflows::contract::{ActInput, Verdict};
 use rust_decimal::Decimal;
@@ -26,7 +27,7 @@ use crate::failure::Failure;
 use crate::providers::coid::{CoidReply, Comparison, ImageType};
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
 use crate::signing::{After, after_signing, frozen};
-use crate::subject::{Subject, Submitted};
+use crate::subject::{Start, Subject, Submitted, open_act};
 
 const STEP: &str = "identify_client";
 /// Who makes the images with the movements, as ЦОИД knows him.
@@ -113,14 +114,13 @@ struct Judged {
 
 /// Biometric identification against the one-time challenge of the stage.
 pub(crate) async fn identify_client(world: &World, input: ActInput) -> Result<Verdict, Failure> {
-    for act in [ActKind::Identify, ActKind::IdentifyForPayment, ActKind::IdentifyAfterLeak] {
-        if let Some(verdict) = world.recorded(input.application_id, &act_key(act, &input)).await? {
-            return Ok(verdict);
-        }
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let acts = [ActKind::Identify, ActKind::IdentifyForPayment, ActKind::IdentifyAfterLeak];
+    let keys = acts.map(|act| act_key(act, &input));
+    let (subject, submitted) = match open_act::<_, Identification>(world, &input, &keys).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(opened) => opened,
+    };
     let asked = Asked::of(&subject.application.stage)?;
-    let submitted = Submitted::<Identification>::load(world, input.application_id, input.submission_id).await?;
     let challenge = rows::newest_challenge(&world.pool, subject.id(), asked.purpose).await?;
     let challenge = challenge.ok_or_else(|| Failure::park("challenge.missing"))?;
     let usable = challenge.id == asked.challenge_id
@@ -219,7 +219,7 @@ async fn record(
 ) -> Result<Verdict, Failure> {
     let bound_to = match challenge.flag_id {
         Some(flag_id) => flag_id.to_string(),
-        None => bound_to(world, subject, asked.purpose).await?,
+        None => bound_to(subject, asked.purpose, &frozen(world, subject).await?),
     };
     let follows = match judged.failure {
         None => passed(world, subject, asked, input.at).await?,
@@ -269,11 +269,11 @@ async fn record(
 }
 
 /// What an identification is for: the contract's hash, or our payment reference.
-pub(crate) async fn bound_to(world: &World, subject: &Subject, purpose: &str) -> Result<String, Failure> {
+pub(crate) fn bound_to(subject: &Subject, purpose: &str, contract: &Contract) -> String {
     if purpose == CONTRACT {
-        return Ok(hex(&frozen(world, subject).await?.sha256));
+        return hex(&contract.sha256);
     }
-    Ok(PaymentReference::for_application(subject.id(), 0).to_string())
+    PaymentReference::for_application(subject.id(), 0).to_string()
 }
 
 /// What follows from an identification.

@@ -15,22 +15,22 @@ use crate::failure::Failure;
 use crate::providers::accounting::NewLoan;
 use crate::providers::bureau::ContractInformation;
 use crate::record::StepFact;
-use crate::subject::Subject;
+use crate::subject::{Start, open_step};
 
 const STEP: &str = "record_loan";
 
 /// Loan accounting and the credit bureau, side by side.
 pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), Failure> {
-    if nesie_storage::recorded::fact(&world.pool, input.application_id, STEP).await?.is_some() {
-        return Ok(());
-    }
+    let subject = match open_step(world, input.application_id, STEP).await? {
+        Start::Recorded(()) => return Ok(()),
+        Start::New(subject) => subject,
+    };
     let payment = money::payment(&world.pool, input.application_id).await?;
     let confirmed_at = payment
         .filter(|payment| payment.state == PaymentState::Confirmed)
         .and_then(|payment| payment.confirmed_at)
         .ok_or_else(|| Failure::park("payment.not_confirmed"))?;
     let granted_on = local_date(confirmed_at);
-    let subject = Subject::load(world, input.application_id).await?;
     let schedule = chosen(world, &subject).await?.schedule;
     let loan_reference = number(subject.id());
     let new_loan = NewLoan {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::failure::Failure;
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
-use crate::subject::Subject;
+use crate::subject::{Start, open_step};
 
 const STEP: &str = "draft_offer";
 /// The version of the wording of the payments' disclosure.
@@ -36,10 +36,10 @@ struct Disclosure {
 
 /// Disclosures and drafts by all methods.
 pub(crate) async fn draft_offer(world: &World, input: StepInput) -> Result<Verdict, Failure> {
-    if let Some(verdict) = world.recorded(input.application_id, STEP).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let subject = match open_step(world, input.application_id, STEP).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(subject) => subject,
+    };
     let on = local_date(input.at);
     let quotes = quote(&subject.policies, subject.amount, subject.rate, subject.term, on)
         .map_err(|_| Failure::park("application.inconsistent"))?;

@@ -10,7 +10,7 @@ use nesie_storage::facts::Actor;
 use nesie_storage::money::{self, Payment, PaymentState};
 use nesie_storage::{credit as reports, leaks, pool, screening as rows};
 use nesie_workflows::contract::{Screening, StepInput, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::World;
 use crate::calls::{Answered, Call};
@@ -23,7 +23,7 @@ use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
 use crate::screening::{PAYMENT, due_diligence, recorded};
 use crate::signing::frozen;
-use crate::subject::Subject;
+use crate::subject::{Start, Subject, open_step};
 
 const STEP: &str = "reserve_and_check";
 
@@ -32,10 +32,10 @@ const CHECKS_HOLD: TimeDelta = TimeDelta::minutes(10);
 
 /// Reserves under our own reference, then checks voluntary refusal, lists and ownership once more.
 pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result<Verdict, Failure> {
-    if let Some(verdict) = recorded_verdict(world, input).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let subject = match open_step(world, input.application_id, STEP).await? {
+        Start::Recorded(shown) => return recorded_verdict(world, input, shown).await,
+        Start::New(subject) => subject,
+    };
     if leaks::is_flagged(&world.pool, subject.id()).await? {
         return hold(world, &subject, input).await;
     }
@@ -179,11 +179,14 @@ async fn check_again(
 }
 
 /// What was decided before. A list's ground stands in due diligence only.
-async fn recorded_verdict(world: &World, input: StepInput) -> Result<Option<Verdict>, Failure> {
-    if let Some(Screening::Refuse { ground }) = recorded(world, input.application_id, PAYMENT).await? {
-        return Ok(Some(refuse(ground)));
+async fn recorded_verdict(world: &World, input: StepInput, shown: Value) -> Result<Verdict, Failure> {
+    if let Ok(verdict) = serde_json::from_value(shown) {
+        return Ok(verdict);
     }
-    world.recorded(input.application_id, STEP).await
+    match recorded(world, input.application_id, PAYMENT).await? {
+        Some(Screening::Refuse { ground }) => Ok(refuse(ground)),
+        _ => Err(Failure::park("record.unreadable")),
+    }
 }
 
 /// Reserves: the reference is stored for ever, committed before anything else. From here on there is no withdrawal.
@@ -226,7 +229,7 @@ async fn require_agreement(world: &World, subject: &Subject, destination: &Desti
         purposes.push(PAYMENT_PURPOSE);
     }
     for purpose in purposes {
-        let bound_to = bound_to(world, subject, purpose).await?;
+        let bound_to = bound_to(subject, purpose, &contract);
         agreed &= identification::has_passed(&world.pool, subject.id(), &bound_to).await?;
     }
     if agreed { Ok(()) } else { Err(Failure::park("payment.agreement_incomplete")) }

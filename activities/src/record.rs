@@ -127,9 +127,13 @@ impl World {
         key: &str,
     ) -> Result<Option<V>, Failure> {
         let Some(fact) = recorded::fact(&self.pool, owner, key).await? else { return Ok(None) };
-        let verdict = fact.details.get("verdict").cloned().unwrap_or_default();
-        serde_json::from_value(verdict).map(Some).map_err(|_| Failure::park("record.unreadable"))
+        verdict(&fact.details).map(Some)
     }
+}
+
+/// The verdict in the details of a fact.
+pub(crate) fn verdict<V: DeserializeOwned>(details: &Value) -> Result<V, Failure> {
+    V::deserialize(&details["verdict"]).map_err(|_| Failure::park("record.unreadable"))
 }
 
 /// The second person of an approved request with the reason given: what was decided is done in that name.

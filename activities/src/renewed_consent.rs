@@ -1,6 +1,8 @@
 //! Consent once more after the cooling-off period (policy of domain.md §10, off by default).
 //! Never taken for a consent to another contract: it counts by the contract's hash.
 
+use std::slice;
+
 use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
 use nesie_storage::agreement::offer::insert_acknowledgement;
@@ -16,7 +18,7 @@ use crate::disbursement_method;
 use crate::failure::Failure;
 use crate::record::{StepFact, hex, next, stage_of, with_verdict};
 use crate::signing::{after_cooling_off, frozen};
-use crate::subject::{Subject, Submitted};
+use crate::subject::{Start, open_act};
 
 const STEP: &str = "ask_renewed_consent";
 const KIND: &str = "renewed_consent";
@@ -43,11 +45,10 @@ pub(crate) async fn ask_renewed_consent(world: &World, input: StepInput) -> Resu
 /// The client confirmed his consent.
 pub(crate) async fn record_renewed_consent(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::RenewConsent, &input);
-    if let Some(verdict) = world.recorded(input.application_id, &key).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
-    let submitted = Submitted::<Acknowledgements>::load(world, input.application_id, input.submission_id).await?;
+    let (subject, submitted) = match open_act::<_, Acknowledgements>(world, &input, slice::from_ref(&key)).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(opened) => opened,
+    };
     let contract = frozen(world, &subject).await?;
     let sha256 = hex(&contract.sha256);
     let given = submitted.body.acknowledged.iter().any(|one| one.kind == KIND && one.sha256 == sha256);

@@ -1,6 +1,8 @@
 //! The EDS over the frozen contract (paras 2(2), 9; ): it says who wills what is written there. Never accepted on the verifier's word alone: the rules stand in
 //! `providers/ncanode/judgement.rs`; and never rejected because the verifier could not tell.
 
+use std::slice;
+
 use chrono::TimeDelta;
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
@@ -19,7 +21,7 @@ use crate::providers::Answer;
 use crate::providers::ncanode::{ExpectedSignature, SignatureVerdict, SignerRole};
 use crate::record::{StepFact, hex, next, refuse, stage_of, with_verdict};
 use crate::signing::{after_signing, frozen};
-use crate::subject::{Subject, Submitted};
+use crate::subject::{Start, Subject, open_act};
 
 const STEP: &str = "verify_signature";
 /// How far the clocks of time-stamping authority and workflow may be apart.
@@ -28,14 +30,13 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 /// The EDS over the frozen contract.
 pub(crate) async fn verify_signature(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::Sign, &input);
-    if let Some(verdict) = world.recorded(input.application_id, &key).await? {
-        return Ok(verdict);
-    }
-    let subject = Subject::load(world, input.application_id).await?;
+    let (subject, submitted) = match open_act::<_, Signature>(world, &input, slice::from_ref(&key)).await? {
+        Start::Recorded(verdict) => return Ok(verdict),
+        Start::New(opened) => opened,
+    };
     let Stage::AwaitingSignature { tries_left } = subject.application.stage else {
         return Err(Failure::park("application.stage_unexpected"));
     };
-    let submitted = Submitted::<Signature>::load(world, input.application_id, input.submission_id).await?;
     let contract = frozen(world, &subject).await?;
     let expected = ExpectedSignature {
         iin: &subject.applicant.iin,

@@ -6,14 +6,16 @@ use nesie_domain::limits::PolicySet;
 use nesie_domain::money::Money;
 use nesie_domain::rate::Rate;
 use nesie_domain::term::Term;
-use nesie_storage::applications::{self, Application};
+use nesie_storage::applications::{self, Application, Opening};
 use nesie_storage::bodies::{Applicant, applicant_place, submission_place};
 use nesie_storage::facts::Actor;
-use nesie_storage::submissions;
+use nesie_storage::submissions::{self, Submission};
+use nesie_workflows::contract::ActInput;
 use serde::de::DeserializeOwned;
 
 use crate::World;
 use crate::failure::Failure;
+use crate::record::verdict;
 
 /// An application with its applicant and the limits that bind it.
 pub(crate) struct Subject {
@@ -25,12 +27,59 @@ pub(crate) struct Subject {
     pub(crate) term: Term,
 }
 
+/// Where a step starts.
+pub(crate) enum Start<V, S> {
+    /// At what it recorded before: there is nothing left to do.
+    Recorded(V),
+    /// At what it is about.
+    New(S),
+}
+
+/// Opens a step: what it recorded under its key, or the application that it is about.
+pub(crate) async fn open_step<V: DeserializeOwned>(
+    world: &World,
+    id: ApplicationId,
+    key: &str,
+) -> Result<Start<V, Subject>, Failure> {
+    let opening = load(world, id, &[key.to_owned()], None).await?;
+    if let Some(details) = opening.recorded {
+        return verdict(&details).map(Start::Recorded);
+    }
+    Subject::read(world, opening.application).map(Start::New)
+}
+
+/// Opens a step that works on an act: what it recorded under one of its keys, or the application and what was submitted.
+pub(crate) async fn open_act<V: DeserializeOwned, T: DeserializeOwned>(
+    world: &World,
+    input: &ActInput,
+    keys: &[String],
+) -> Result<Start<V, (Subject, Submitted<T>)>, Failure> {
+    let opening = load(world, input.application_id, keys, Some(input.submission_id)).await?;
+    if let Some(details) = opening.recorded {
+        return verdict(&details).map(Start::Recorded);
+    }
+    let submitted = Submitted::read(world, input.submission_id, opening.submission)?;
+    Ok(Start::New((Subject::read(world, opening.application)?, submitted)))
+}
+
+async fn load(
+    world: &World,
+    id: ApplicationId,
+    keys: &[String],
+    submission_id: Option<SubmissionId>,
+) -> Result<Opening, Failure> {
+    let opening = applications::open(&world.pool, id, keys, submission_id).await?;
+    opening.ok_or_else(|| Failure::park("application.missing"))
+}
+
 impl Subject {
     /// Loads and opens an application.
     pub(crate) async fn load(world: &World, id: ApplicationId) -> Result<Self, Failure> {
-        let application =
-            applications::get(&world.pool, id).await?.ok_or_else(|| Failure::park("application.missing"))?;
-        let applicant = open(world, &applicant_place(id), &application.applicant_sealed)?;
+        Self::read(world, load(world, id, &[], None).await?.application)
+    }
+
+    fn read(world: &World, application: Application) -> Result<Self, Failure> {
+        let applicant = open(world, &applicant_place(application.id), &application.applicant_sealed)?;
         // The limits that were in force when it was received bind it, whatever has come since.
         let policies = application.policy.clone();
         let inconsistent = || Failure::park("application.inconsistent");
@@ -72,10 +121,11 @@ pub(crate) struct Submitted<T> {
 impl<T: DeserializeOwned> Submitted<T> {
     /// Loads and opens a submission; one of another application is not found.
     pub(crate) async fn load(world: &World, application_id: ApplicationId, id: SubmissionId) -> Result<Self, Failure> {
-        let submission = submissions::get(&world.pool, id)
-            .await?
-            .filter(|submission| submission.application_id == application_id)
-            .ok_or_else(|| Failure::park("submission.missing"))?;
+        Self::read(world, id, submissions::get(&world.pool, application_id, id).await?)
+    }
+
+    fn read(world: &World, id: SubmissionId, submission: Option<Submission>) -> Result<Self, Failure> {
+        let submission = submission.ok_or_else(|| Failure::park("submission.missing"))?;
         let body = open(world, &submission_place(id), &submission.body_sealed)?;
         Ok(Self { body, submitted_by: submission.submitted_by })
     }

@@ -200,19 +200,10 @@ impl Pending<'_> {
         Ok(give(answer))
     }
 
-    /// Key, submission and audit in one transaction; a repeat goes on with the first one's submission.
+    /// Key, submission and audit together; a repeat goes on with the first one's submission.
     async fn store(&self, kind: ActKind, submission: &[u8], reason: &str) -> Result<Stored, Problem> {
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let received_at = crate::time::now();
-        let mut transaction = pool::begin(&self.app.pool).await?;
-        let claim =
-            idempotency::claim(&mut transaction, &self.request(), &self.body_sha256, id.as_uuid(), received_at).await?;
-        match claim {
-            Claim::New => {}
-            Claim::Unfinished { object_id } => return Ok(Stored::Submission(SubmissionId::from_uuid(object_id))),
-            Claim::Finished(answer) => return Ok(Stored::Answered(answer)),
-            Claim::OtherBody => return Err(Problem::IdempotencyKeyReused),
-        }
         let new = NewSubmission {
             id,
             application_id: self.application.id,
@@ -222,17 +213,19 @@ impl Pending<'_> {
             submitted_by: &self.caller.actor,
             received_at,
         };
-        submissions::insert(&mut transaction, &new).await?;
         let object = audit::application_object(self.application.id);
         let roles = self.caller.role_names();
         let details = json!({ "submission_id": id });
         // That it came, no more: the guard has not been asked yet.
         let action = format!("received:{}", kind.as_str());
-        let entry =
+        let came =
             audit::Entry { occurred_at: received_at, ..entry(self.caller, &roles, &action, &object, reason, details) };
-        audit::record(&mut transaction, &entry).await?;
-        pool::commit(transaction).await?;
-        Ok(Stored::Submission(id))
+        match submissions::receive(&self.app.pool, &self.request(), &self.body_sha256, &new, &came).await? {
+            Claim::New => Ok(Stored::Submission(id)),
+            Claim::Unfinished { object_id } => Ok(Stored::Submission(SubmissionId::from_uuid(object_id))),
+            Claim::Finished(answer) => Ok(Stored::Answered(answer)),
+            Claim::OtherBody => Err(Problem::IdempotencyKeyReused),
+        }
     }
 
     /// The guard let the act pass: now it is audited as allowed, in one transaction with its answer.

@@ -76,6 +76,7 @@ impl Bench {
     /// Warms up, then runs every round.
     pub(crate) async fn run(&self) -> anyhow::Result<Results> {
         let shape = self.warm_up().await?;
+        self.settle().await;
         let quiet = self.meter.look().await?;
         tokio::time::sleep(Duration::from_secs(self.settings.idle_seconds)).await;
         let idle = self.meter.since(&quiet).await?;
@@ -90,9 +91,11 @@ impl Bench {
             }
             let before = self.meter.look().await?;
             let (ours, mut grants) = self.ours(number).await?;
+            self.settle().await;
             used.0.add(&self.meter.since(&before).await?);
             let before = self.meter.look().await?;
             let (bare, mut times, id) = self.bare(number, &shape).await?;
+            self.settle().await;
             used.1.add(&self.meter.since(&before).await?);
             say(&format!(
                 "round {}: {:.2} applications/s, {:.2} bare workflows/s, ratio {:.2}",
@@ -115,9 +118,10 @@ impl Bench {
         Ok(Results { shape, idle, rounds, journeys, bare_times, used, histories })
     }
 
-    /// As many as are in flight later, not measured; the history of one of ours gives the bare workflow its shape.
+    /// Not measured: until the server knows by which plan it answers each statement of each connection, and every cache is
+    /// filled. The history of one of ours gives the bare workflow its shape.
     async fn warm_up(&self) -> anyhow::Result<Shape> {
-        let number = self.settings.in_flight.get().min(self.settings.applications.get());
+        let number = self.settings.warm_up.get();
         let (_, journeys) = self.ours(number).await?;
         let first = journeys.first().context("a warm-up has applications")?;
         let shape = Recorded::fetch(&self.client, &our_workflow(first.id)).await?.shape();
@@ -146,6 +150,12 @@ impl Bench {
             handle.get_result(Default::default()).await.context("waiting for a workflow of ours")?;
         }
         Ok((pace, journeys))
+    }
+
+    /// Lets go by what one side left to the engine: it looks at the time-outs of steps when they are due, long after the
+    /// steps. They are in the CPU of the side that they belong to, and in nobody's throughput.
+    async fn settle(&self) {
+        tokio::time::sleep(Duration::from_secs(self.settings.settle_seconds)).await;
     }
 
     /// The first ones start one after the other, so that they do not take every step in one crowd; the others start

@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     /// Most of them in flight at a time.
     #[arg(long, default_value = "10")]
     pub(crate) in_flight: NonZeroUsize,
+    /// Applications before the first round, and as many bare workflows, that are not measured.
+    #[arg(long, default_value = "100")]
+    pub(crate) warm_up: NonZeroUsize,
     /// Rounds in which they are driven: ours, bare, ours, bare, …
     #[arg(long, default_value = "3")]
     pub(crate) rounds: NonZeroUsize,
@@ -23,6 +26,9 @@ pub(crate) struct Settings {
     /// Histories that are tabulated.
     #[arg(long, default_value = "5")]
     pub(crate) histories: NonZeroUsize,
+    /// Pause after each side of a round, in seconds: longer than a silent step is waited for.
+    #[arg(long, default_value = "20")]
+    pub(crate) settle_seconds: u64,
     /// How long the idle stack is looked at before the first round, in seconds.
     #[arg(long, default_value = "3")]
     pub(crate) idle_seconds: u64,

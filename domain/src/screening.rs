@@ -47,11 +47,11 @@ coded_enum! {
 /// The most likenesses that are handed to a person; the best ones.
 const MATCHES_MAXIMUM: usize = 10;
 /// How many points the score loses when the birth dates differ altogether.
-const OTHER_BIRTH_DATE: u8 = 15;
+const OTHER_BIRTH_DATE: i8 = 15;
 /// How many points the score loses when the birth dates nearly agree.
-const CLOSE_BIRTH_DATE: u8 = 3;
+const CLOSE_BIRTH_DATE: i8 = 3;
 /// How many points the score gains when the birth dates agree.
-const SAME_BIRTH_DATE: u8 = 3;
+const SAME_BIRTH_DATE: i8 = 3;
 /// From which likeness of names a differing number is doubted, if the birth date agrees.
 const DESPITE_IIN_MINIMUM: u8 = 97;
 
@@ -81,6 +81,8 @@ impl std::fmt::Debug for ListedPerson {
 pub struct PreparedEntry {
     person: ListedPerson,
     tokens: Vec<Token>,
+    /// Whether a number was published with it. One whose control digit fails is a slip of the list and settles nothing.
+    numbered: bool,
 }
 
 impl PreparedEntry {
@@ -100,7 +102,8 @@ impl PreparedEntry {
 impl From<ListedPerson> for PreparedEntry {
     fn from(person: ListedPerson) -> Self {
         let tokens = tokens(&person.name);
-        Self { person, tokens }
+        let numbered = person.iin.as_deref().is_some_and(|number| Iin::parse(number).is_ok());
+        Self { person, tokens, numbered }
     }
 }
 
@@ -190,30 +193,29 @@ pub fn name_score_percent(one: &str, other: &str) -> u8 {
 }
 
 fn compare(subject: &Subject, subject_tokens: &[Token], entry: &PreparedEntry, threshold: u8) -> Option<Match> {
-    let names = score::percent(subject_tokens, &entry.tokens);
-    let (reason, score_percent) = match birth_dates(subject.birth_date, entry.person.birth_date) {
-        BirthDates::Same if numbers_differ(entry) => {
-            let reason = MatchReason::NameAndBirthDateDespiteIin;
-            return (names >= DESPITE_IIN_MINIMUM.max(threshold)).then(|| found(entry, names, reason));
+    let (reason, points, minimum) = match birth_dates(subject.birth_date, entry.person.birth_date) {
+        BirthDates::Same if entry.numbered => {
+            (MatchReason::NameAndBirthDateDespiteIin, 0, DESPITE_IIN_MINIMUM.max(threshold))
         }
         // A published number that is not the client's settles it: two people of one name are two people.
-        _ if numbers_differ(entry) => return None,
-        BirthDates::Same => (MatchReason::NameAndBirthDate, names.saturating_add(SAME_BIRTH_DATE).min(100)),
-        BirthDates::Close => (MatchReason::NameAndCloseBirthDate, names.saturating_sub(CLOSE_BIRTH_DATE)),
-        BirthDates::Unknown => (MatchReason::NameOnly, names),
-        BirthDates::Other => (MatchReason::NameDespiteBirthDate, names.saturating_sub(OTHER_BIRTH_DATE)),
+        _ if entry.numbered => return None,
+        BirthDates::Same => (MatchReason::NameAndBirthDate, SAME_BIRTH_DATE, threshold),
+        BirthDates::Close => (MatchReason::NameAndCloseBirthDate, -CLOSE_BIRTH_DATE, threshold),
+        BirthDates::Unknown => (MatchReason::NameOnly, 0, threshold),
+        BirthDates::Other => (MatchReason::NameDespiteBirthDate, -OTHER_BIRTH_DATE, threshold),
     };
-    (score_percent >= threshold).then(|| found(entry, score_percent, reason))
-}
-
-fn found(entry: &PreparedEntry, score_percent: u8, reason: MatchReason) -> Match {
-    Match { entry_id: entry.person.entry_id.clone(), list: entry.person.list, score_percent, reason }
-}
-
-/// Whether the entry has a number of its own. That of the client was looked for before, so it is another's.
-/// A published number whose control digit fails is a slip of the list and settles nothing.
-fn numbers_differ(entry: &PreparedEntry) -> bool {
-    entry.person.iin.as_deref().is_some_and(|number| Iin::parse(number).is_ok())
+    let score = |names: u8| names.saturating_add_signed(points).min(100);
+    // Most entries are settled by their birth date alone: the same name would not be alike enough.
+    if score(100) < minimum {
+        return None;
+    }
+    let score_percent = score(score::percent(subject_tokens, &entry.tokens));
+    (score_percent >= minimum).then(|| Match {
+        entry_id: entry.person.entry_id.clone(),
+        list: entry.person.list,
+        score_percent,
+        reason,
+    })
 }
 
 enum BirthDates {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use nesie_domain::ids::{EvidenceId, Owner};
 use sqlx::{PgConnection, PgPool};
 
-use crate::error::{During, StorageError, ensure_rows};
+use crate::error::{During, StorageError, ensure_count, ensure_rows};
 
 /// A piece of evidence to be stored (R-088, R-211, R-213).
 #[derive(Clone, Debug)]
@@ -49,9 +49,53 @@ pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Res
     .execute(&mut *connection)
     .await
     .during("evidence.insert")?;
-    if written.rows_affected() == 1 {
-        return Ok(());
-    }
+    if written.rows_affected() == 1 { Ok(()) } else { compare(connection, new).await }
+}
+
+/// Stores the answer to a call, and that the call ended with it, as one statement.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn keep_answer(
+    connection: &mut PgConnection,
+    new: &NewEvidence<'_>,
+    call: &ProviderCall<'_>,
+    attempt: i32,
+    result: &str,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        r#"WITH kept AS (
+               INSERT INTO evidence (id, application_id, case_id, step, kind, content_type, content_sealed, sha256, recorded_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id
+           ), ended AS (
+               INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
+               VALUES ($2, $3, $4, $10, $11, $12, $13, $14, $9) RETURNING attempt
+           )
+           SELECT (SELECT count(*) FROM kept) AS "kept!", (SELECT count(*) FROM ended) AS "ended!""#,
+        new.id.as_uuid(),
+        new.owner.application(),
+        new.owner.case(),
+        new.step,
+        new.kind,
+        new.content_type,
+        new.content_sealed,
+        new.sha256,
+        new.recorded_at,
+        call.provider,
+        call.operation,
+        call.key,
+        attempt,
+        result,
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .during("evidence.keep_answer")?;
+    ensure_count("provider_calls.end", written.ended, 1)?;
+    if written.kept == 1 { Ok(()) } else { compare(connection, new).await }
+}
+
+/// What stands under the id is this very piece.
+async fn compare(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Result<(), StorageError> {
     let same = sqlx::query_scalar!(
         r#"SELECT (owner_id = $2 AND step = $3 AND kind = $4 AND sha256 = $5) AS "same!" FROM evidence WHERE id = $1"#,
         new.id.as_uuid(),
@@ -60,7 +104,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewEvidence<'_>) -> Res
         new.kind,
         new.sha256,
     )
-    .fetch_optional(&mut *connection)
+    .fetch_optional(connection)
     .await
     .during("evidence.compare")?;
     if same == Some(true) { Ok(()) } else { Err(StorageError::Conflict { operation: "evidence.insert" }) }
@@ -89,17 +133,36 @@ pub const BEGUN: &str = "begun";
 /// The `result` of a call in whose answer the provider says that it can not tell.
 pub const UNDETERMINED: &str = "undetermined";
 
-/// Notes, before a call, that it is about to be made under this key; returns the attempt's number, from 1.
-/// A begun call without an end is one of which nothing is known.
+/// A call that is noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedCall {
+    /// The key under which it is made.
+    pub key: String,
+    /// The attempt's number under this key, from 1.
+    pub attempt: i32,
+}
+
+/// Notes, before a call, that it is about to be made. A begun call without an end is one of which nothing is known.
+/// A call that `renews` goes under a key of its own for every time that the provider could not tell under this one.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn begin_call(connection: &mut PgConnection, call: &ProviderCall<'_>) -> Result<i32, StorageError> {
-    sqlx::query_scalar!(
-        "INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
-         SELECT $8, $9, $2, $3, $4, $5, count(*)::integer + 1, $6, $7 FROM provider_calls
-         WHERE owner_id = $1 AND step = $2 AND operation = $4 AND key = $5 AND result = $6
-         RETURNING attempt",
+pub async fn begin_call(pool: &PgPool, call: &ProviderCall<'_>, renews: bool) -> Result<NotedCall, StorageError> {
+    sqlx::query_as!(
+        NotedCall,
+        "WITH told AS (
+             SELECT count(*) AS undetermined FROM provider_calls
+             WHERE $10 AND owner_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $11
+               AND starts_with(key, $5)
+         ), named AS (
+             SELECT CASE WHEN undetermined > 0 THEN $5 || ':' || (undetermined + 1) ELSE $5 END AS key FROM told
+         )
+         INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
+         SELECT $8, $9, $2, $3, $4, named.key,
+             (SELECT count(*)::integer + 1 FROM provider_calls AS before
+              WHERE before.owner_id = $1 AND before.step = $2 AND before.operation = $4 AND before.key = named.key
+                AND before.result = $6), $6, $7
+         FROM named RETURNING key, attempt",
         call.owner.as_uuid(),
         call.step,
         call.provider,
@@ -109,8 +172,10 @@ pub async fn begin_call(connection: &mut PgConnection, call: &ProviderCall<'_>) 
         call.at,
         call.owner.application(),
         call.owner.case(),
+        renews,
+        UNDETERMINED,
     )
-    .fetch_one(connection)
+    .fetch_one(pool)
     .await
     .during("provider_calls.begin")
 }
@@ -119,12 +184,7 @@ pub async fn begin_call(connection: &mut PgConnection, call: &ProviderCall<'_>) 
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn end_call(
-    connection: &mut PgConnection,
-    call: &ProviderCall<'_>,
-    attempt: i32,
-    result: &str,
-) -> Result<(), StorageError> {
+pub async fn end_call(pool: &PgPool, call: &ProviderCall<'_>, attempt: i32, result: &str) -> Result<(), StorageError> {
     let written = sqlx::query!(
         "INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -138,31 +198,10 @@ pub async fn end_call(
         result,
         call.at,
     )
-    .execute(connection)
+    .execute(pool)
     .await
     .during("provider_calls.end")?;
     ensure_rows("provider_calls.end", &written, 1)
-}
-
-/// How often the provider could not tell, under this key or one made from it.
-///
-/// # Errors
-/// [`StorageError::Driver`].
-pub async fn undetermined_calls(pool: &PgPool, call: &ProviderCall<'_>) -> Result<i64, StorageError> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM provider_calls
-           WHERE owner_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $5
-             AND starts_with(key, $6)"#,
-        call.owner.as_uuid(),
-        call.step,
-        call.provider,
-        call.operation,
-        UNDETERMINED,
-        call.key,
-    )
-    .fetch_one(pool)
-    .await
-    .during("provider_calls.undetermined")
 }
 
 /// A piece of evidence as stored.

@@ -8,6 +8,9 @@ use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 
 use crate::error::{During, StorageError};
 
+/// Statements that a connection keeps prepared: more than a process of ours has, so that none is parsed twice.
+const STATEMENTS_KEPT: usize = 500;
+
 /// How long a connection that was just found in order is taken without another test.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -21,6 +24,7 @@ pub async fn connect(url: &str, name: &str, connections_max: u32) -> Result<PgPo
         ("lock_timeout", "10s"),
         ("timezone", "UTC"),
     ]);
+    let options = options.statement_cache_capacity(STATEMENTS_KEPT);
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(5))

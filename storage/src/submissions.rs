@@ -6,7 +6,9 @@ use nesie_domain::act::ActKind;
 use nesie_domain::ids::{ApplicationId, SubmissionId};
 use sqlx::{PgConnection, PgPool};
 
-use crate::error::{During, StorageError, ensure_rows};
+use crate::audit;
+use crate::error::{During, StorageError, ensure_count, ensure_rows};
+use crate::idempotency::{self, Claim, RequestKey};
 
 /// A submission to be stored.
 #[derive(Clone, Debug)]
@@ -30,20 +32,10 @@ pub struct NewSubmission<'a> {
 /// A submission as stored.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Its id.
-    pub id: SubmissionId,
-    /// The application that it is for.
-    pub application_id: ApplicationId,
-    /// The act's stable name.
-    pub act: String,
     /// The body as sealed JSON.
     pub body_sealed: Vec<u8>,
-    /// HMAC-SHA-256 under the index key of the body as it was before sealing.
-    pub body_sha256: Vec<u8>,
     /// `issuer|subject` of the token.
     pub submitted_by: String,
-    /// When it was received.
-    pub received_at: DateTime<Utc>,
 }
 
 /// Stores a submission.
@@ -68,26 +60,79 @@ pub async fn insert(connection: &mut PgConnection, new: &NewSubmission<'_>) -> R
     ensure_rows("submissions.insert", &written, 1)
 }
 
-/// Reads one submission.
+/// Claims a key, and where it is new stores the submission under it and audits that it came, as one statement: a
+/// request that is cut off leaves all of it or nothing. The submission's id is the key's object.
+///
+/// # Errors
+/// As [`idempotency::claim`].
+pub async fn receive(
+    pool: &PgPool,
+    request: &RequestKey<'_>,
+    fingerprint: &[u8],
+    new: &NewSubmission<'_>,
+    came: &audit::Entry<'_>,
+) -> Result<Claim, StorageError> {
+    let written = sqlx::query!(
+        r#"WITH claimed AS (
+               INSERT INTO idempotency_keys (subject, route, key, body_sha256, object_id, received_at)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, route, key) DO NOTHING RETURNING object_id
+           ), stored AS (
+               INSERT INTO submissions (id, application_id, act, body_sealed, body_sha256, submitted_by, received_at)
+               SELECT object_id, $7, $8, $9, $10, $11, $6 FROM claimed RETURNING id
+           ), audited AS (
+               INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, request_id, details)
+               SELECT $12, $13, $14, $15, $16, true, $17, $18, $19 FROM claimed RETURNING sequence
+           )
+           SELECT (SELECT count(*) FROM claimed) AS "claimed!", (SELECT count(*) FROM stored) AS "stored!",
+               (SELECT count(*) FROM audited) AS "audited!""#,
+        request.subject,
+        request.route,
+        request.key,
+        fingerprint,
+        new.id.as_uuid(),
+        new.received_at,
+        new.application_id.as_uuid(),
+        new.act.as_str(),
+        new.body_sealed,
+        new.body_sha256,
+        new.submitted_by,
+        came.occurred_at,
+        came.actor,
+        came.roles,
+        came.action,
+        came.object,
+        came.reason,
+        came.request_id,
+        came.details,
+    )
+    .fetch_one(pool)
+    .await
+    .during("submissions.receive")?;
+    if written.claimed == 0 {
+        let known = idempotency::find(pool, request, fingerprint).await?;
+        return known.ok_or(StorageError::RowsAffected { operation: "submissions.receive", expected: 1, actual: 0 });
+    }
+    ensure_count("submissions.receive", written.stored, 1)?;
+    ensure_count("audit.write", written.audited, 1)?;
+    Ok(Claim::New)
+}
+
+/// Reads one submission; one of another application is not found.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn get(pool: &PgPool, id: SubmissionId) -> Result<Option<Submission>, StorageError> {
-    let row = sqlx::query!(
-        "SELECT id, application_id, act, body_sealed, body_sha256, submitted_by, received_at
-         FROM submissions WHERE id = $1",
+pub async fn get(
+    pool: &PgPool,
+    application_id: ApplicationId,
+    id: SubmissionId,
+) -> Result<Option<Submission>, StorageError> {
+    sqlx::query_as!(
+        Submission,
+        "SELECT body_sealed, submitted_by FROM submissions WHERE id = $1 AND application_id = $2",
         id.as_uuid(),
+        application_id.as_uuid(),
     )
     .fetch_optional(pool)
     .await
-    .during("submissions.get")?;
-    Ok(row.map(|row| Submission {
-        id: SubmissionId::from_uuid(row.id),
-        application_id: ApplicationId::from_uuid(row.application_id),
-        act: row.act,
-        body_sealed: row.body_sealed,
-        body_sha256: row.body_sha256,
-        submitted_by: row.submitted_by,
-        received_at: row.received_at,
-    }))
+    .during("submissions.get")
 }

@@ -225,7 +225,6 @@ impl Settings {
             ("NESIE_SANDBOX_LISTEN".to_owned(), listen(Name::Sandbox)),
             // So that tokens outlive a restart of the sandbox.
             ("NESIE_SANDBOX_KEY_FILE".to_owned(), self.dev.join("issuer-key").to_string_lossy().into_owned()),
-            ("RUST_LOG".to_owned(), env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
         ];
         variables.extend(
             DEVELOPMENT_BUDGETS

@@ -105,7 +105,7 @@ impl Moving {
             Self::Refund { input, refund } => (input.case_id.into(), refund.kind.as_str()),
         };
         let key = payment.our_reference.to_string();
-        Call { owner, step, provider: "payments", operation, key, at: self.at() }
+        Call { owner, step, provider: "payments", operation, key, at: self.at(), renews: false }
     }
 
     pub(super) async fn begin_sent(&self, world: &World, payment: &Payment) -> Begins {

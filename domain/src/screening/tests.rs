@@ -86,6 +86,14 @@ fn the_threshold_is_the_policys() {
 }
 
 #[test]
+fn a_namesake_of_another_birth_date_is_shown_where_policy_asks_for_as_little() {
+    let entries = [entry("Нурланов Ержан Болатулы", None, Some("1995-03-01"))];
+    let ScreeningResult::Fuzzy { best } = screen(&subject(), &entries, 85) else { panic!("a likeness expected") };
+    assert_eq!((best[0].score_percent, best[0].reason), (85, MatchReason::NameDespiteBirthDate));
+    assert_eq!(screen(&subject(), &entries, 86), ScreeningResult::Clear);
+}
+
+#[test]
 fn nothing_printed_shows_a_person() {
     let printed = format!("{:?} {:?}", subject(), entry("Нурланов Ержан", Some("871008401427"), Some("1987-10-08")));
     assert_eq!(printed, "Subject(****) ListedPerson(financing 1/7)");

@@ -108,7 +108,9 @@ async fn proof(app: &App, row: &Approval) -> Result<Option<Value>, Problem> {
         serde_json::from_value(row.proposal.clone()).map_err(|error| internal(&error, "a proposal can not be read"))?;
     let id = remedy.submission_id;
     let sealed = match remedy.owner {
-        Owner::Application(_) => submissions::get(&app.pool, id).await?.map(|submission| submission.body_sealed),
+        Owner::Application(application_id) => {
+            submissions::get(&app.pool, application_id, id).await?.map(|submission| submission.body_sealed)
+        }
         Owner::Case(case_id) => {
             cases::submissions(&app.pool, case_id, &[id]).await?.pop().map(|submission| submission.body_sealed)
         }
