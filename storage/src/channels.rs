@@ -119,7 +119,8 @@ pub async fn list(pool: &PgPool) -> Result<Vec<ChannelLine>, StorageError> {
     Ok(read.collect())
 }
 
-/// How many notices of a channel are over: what tells a new notice of it from a repeat of the open one.
+/// How many notices of a channel are over: what tells a new notice of it from a repeat of the open one. One that did what it
+/// was for is over, its case closed or about to be: the channel stands by it, or was opened by it and stands by a later one.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
@@ -127,7 +128,9 @@ pub async fn notices_over(executor: impl PgExecutor<'_>, code: &str, kind: &str)
     sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM cases
            WHERE cases.kind = 'channel_notice' AND summary ->> 'code' = $1 AND summary ->> 'kind' = $2
-             AND closed_at IS NOT NULL"#,
+             AND (closed_at IS NOT NULL OR EXISTS (
+                 SELECT FROM channels c
+                 WHERE c.code = $1 AND (c.case_id = cases.id OR summary ->> 'notice' = 'opening')))"#,
         code,
         kind,
     )
@@ -315,5 +318,17 @@ mod tests {
         sqlx::query("UPDATE cases SET closed_at = now()").execute(&pool).await.expect("closed");
         assert_eq!(notices_over(&pool, "web", "web_resource").await.expect("counted"), 1);
         assert_eq!(notices_over(&pool, "mobile", "web_resource").await.expect("counted"), 0);
+    }
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn a_notice_by_which_its_channel_stands_is_over_before_its_case_is_closed(pool: PgPool) {
+        let mut connection = pool.acquire().await.expect("a connection");
+        let id = notice(&mut connection, b"one").await;
+        let attached = document(&mut connection, id).await;
+        let opening = version(1, NoticeKind::Opening, attached);
+        assert!(open(&mut connection, id, &opening, "test", DateTime::UNIX_EPOCH).await.expect("opened"));
+        assert_eq!(notices_over(&pool, "web", "web_resource").await.expect("counted"), 1);
+        sqlx::query("UPDATE cases SET closed_at = now()").execute(&pool).await.expect("closed");
+        assert_eq!(notices_over(&pool, "web", "web_resource").await.expect("counted"), 1, "the same one, once");
     }
 }
