@@ -136,3 +136,56 @@ pub async fn get(
     .await
     .during("submissions.get")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::applications::tests::insert_one;
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn a_request_is_received_once_with_its_audit_and_a_repeat_finds_the_first_ones_submission(pool: PgPool) {
+        let application_id = insert_one(&pool).await;
+        let request = RequestKey { subject: "issuer|front", route: "POST /v1/applications/1/signature", key: "k-1" };
+        let came = audit::Entry {
+            occurred_at: DateTime::UNIX_EPOCH,
+            actor: "issuer|front",
+            roles: &["service".to_owned()],
+            action: "received:sign",
+            object: "application/1",
+            reason: "",
+            request_id: Some("r-1"),
+            details: json!({}),
+        };
+        let first = SubmissionId::from_uuid(Uuid::from_u128(1));
+        let new = |id| NewSubmission {
+            id,
+            application_id,
+            act: ActKind::Sign,
+            body_sealed: b"sealed",
+            body_sha256: &[7; 32],
+            submitted_by: "issuer|front",
+            received_at: DateTime::UNIX_EPOCH,
+        };
+        let claim = receive(&pool, &request, &[1; 32], &new(first), &came).await.expect("received");
+        assert_eq!(claim, Claim::New);
+        let again = new(SubmissionId::from_uuid(Uuid::from_u128(2)));
+        let claim = receive(&pool, &request, &[1; 32], &again, &came).await.expect("known");
+        assert_eq!(claim, Claim::Unfinished { object_id: first.as_uuid() });
+        let claim = receive(&pool, &request, &[2; 32], &again, &came).await.expect("known");
+        assert_eq!(claim, Claim::OtherBody);
+
+        let stored = get(&pool, application_id, first).await.expect("read").expect("there");
+        assert_eq!(stored.body_sealed, b"sealed");
+        assert!(get(&pool, application_id, again.id).await.expect("read").is_none(), "a repeat stores nothing");
+        let other = ApplicationId::from_uuid(Uuid::from_u128(8));
+        assert!(get(&pool, other, first).await.expect("read").is_none(), "one of another application");
+        let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit WHERE action = 'received:sign'")
+            .fetch_one(&pool)
+            .await
+            .expect("counted");
+        assert_eq!(audited, 1, "and audits nothing");
+    }
+}
