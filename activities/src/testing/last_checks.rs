@@ -119,6 +119,16 @@ async fn a_list_that_names_the_client_just_before_money_moves(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn of_two_grounds_a_repeat_finds_the_one_that_was_decided_on(pool: PgPool) {
+    let change = async |scene: &Scene| {
+        scene.person(json!({ "voluntary_refusal": "ACTIVE" })).await;
+        listed(scene, Some(IIN), "Совсем").await;
+        refresh(scene).await;
+    };
+    stopped_before_money(pool, change, RefusalGround::VoluntaryRefusal).await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_match_that_compliance_cleared_does_not_stop_the_money_when_another_list_comes(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     listed(&scene, None, "Жанбырбаев").await;
