@@ -17,15 +17,15 @@ use crate::record::{derived_id, hex};
 /// Which call it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(crate) owner: Owner,
-    pub(crate) step: &'static str,
-    pub(crate) provider: &'static str,
-    pub(crate) operation: &'static str,
+    owner: Owner,
+    step: &'static str,
+    provider: &'static str,
+    operation: &'static str,
     /// The idempotency key or our own reference.
     pub(crate) key: String,
-    pub(crate) at: DateTime<Utc>,
+    at: DateTime<Utc>,
     /// Whether it is made anew where the provider could not tell.
-    pub(crate) renews: bool,
+    renews: bool,
 }
 
 impl Call {
@@ -33,12 +33,23 @@ impl Call {
     pub(crate) fn new(
         owner: impl Into<Owner>,
         step: &'static str,
-        (provider, operation): (&'static str, &'static str),
+        operation: (&'static str, &'static str),
         intent: impl Display,
         at: DateTime<Utc>,
     ) -> Self {
         let owner = owner.into();
-        Self { owner, step, provider, operation, key: format!("{owner}:{step}:{intent}"), at, renews: false }
+        Self::under(format!("{owner}:{step}:{intent}"), owner, step, operation, at)
+    }
+
+    /// A call under a key that is not its step's: our own reference, or the same message whoever sends it.
+    pub(crate) fn under(
+        key: String,
+        owner: impl Into<Owner>,
+        step: &'static str,
+        (provider, operation): (&'static str, &'static str),
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self { owner: owner.into(), step, provider, operation, key, at, renews: false }
     }
 
     /// The same call under a key of its own for every time that the provider could not tell: it answers the same key

@@ -82,16 +82,8 @@ pub(crate) async fn notify_client(world: &World, input: CloseInput) -> Result<()
     // message, which the provider may not have seen.
     let corrected = corrected_phone(world, subject.id(), NOTIFY).await?;
     let sent_to = corrected.as_ref().map_or_else(String::new, |(submission_id, _)| format!(":{submission_id}"));
-    let call = Call {
-        owner: subject.id().into(),
-        step: NOTIFY,
-        provider: "notifications",
-        operation: "message",
-        key: format!("{}:notify:{template}{sent_to}", subject.id()),
-        at: input.at,
-        renews: false,
-    };
-    let provider_key = call.key.clone();
+    let provider_key = format!("{}:notify:{template}{sent_to}", subject.id());
+    let call = Call::under(provider_key.clone(), subject.id(), NOTIFY, ("notifications", "message"), input.at);
     let phone = corrected.as_ref().map_or(&subject.applicant.phone, |(_, phone)| phone);
     let exchange = world.providers.notifications.send(&provider_key, template, phone, subject.id().into());
     let answered = call.make(world, exchange).await?;

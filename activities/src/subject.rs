@@ -35,7 +35,7 @@ pub(crate) enum Start<V, S> {
     New(S),
 }
 
-/// Opens a step: what it recorded under its key, or the application that it is about.
+/// Opens a step: what it recorded under its key, or the application that it is about. `()` for a step without a verdict.
 pub(crate) async fn open_step<V: DeserializeOwned>(
     world: &World,
     id: ApplicationId,

@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged where `RUST_LOG` does not say. Temporal's SDK opens a span for every call and every turn of a workflow at the
-/// level of information: entering and leaving them is a twentieth of a worker's CPU, and nothing is ever logged in them.
+/// level of information: entering and leaving them is a twentieth of a worker's CPU. Its warnings are still logged.
 const DEFAULT_FILTER: &str = "info,temporalio_client=warn,temporalio_sdk=warn,temporalio_sdk_core=warn";
 
 /// Starts logging to standard error, in colours where that is a terminal; `RUST_LOG` filters.

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
-use nesie_domain::ids::EvidenceId;
+use nesie_domain::ids::{EvidenceId, Owner};
 use nesie_domain::iin::Iin;
 use nesie_domain::refund::{RefundKind, RefundRound};
 use nesie_storage::bodies::Destination;
@@ -101,11 +101,10 @@ impl Moving {
 
     pub(super) fn call(&self, payment: &Payment, operation: &'static str) -> Call {
         let (owner, step) = match self {
-            Self::Payout(input) => (input.application_id.into(), PAYOUT),
+            Self::Payout(input) => (Owner::from(input.application_id), PAYOUT),
             Self::Refund { input, refund } => (input.case_id.into(), refund.kind.as_str()),
         };
-        let key = payment.our_reference.to_string();
-        Call { owner, step, provider: "payments", operation, key, at: self.at(), renews: false }
+        Call::under(payment.our_reference.to_string(), owner, step, ("payments", operation), self.at())
     }
 
     pub(super) async fn begin_sent(&self, world: &World, payment: &Payment) -> Begins {

@@ -24,7 +24,6 @@ impl Process {
         let child = Command::new(&path)
             .args(arguments)
             .env_clear()
-            .env("RUST_LOG", "info,temporalio_sdk_core=warn")
             .env("RUST_BACKTRACE", "1")
             .envs(environment.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             .stdin(Stdio::null())
