@@ -2,11 +2,10 @@
 //! Never more than was shown: an acknowledgement counts by the hash of the very text.
 
 use std::collections::BTreeMap;
-use std::slice;
 
 use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
-use nesie_storage::agreement::offer::{insert_acknowledgement, insert_choice};
+use nesie_storage::agreement::offer::{Acknowledged, insert_acknowledgements, insert_choice};
 use nesie_storage::bodies::{Acknowledgements, ScheduleChoice};
 use nesie_storage::{pool, views};
 use nesie_workflows::contract::{ActInput, Verdict};
@@ -25,7 +24,7 @@ pub(crate) fn act_key(act: ActKind, input: &ActInput) -> String {
 /// Rules, payments and rights acknowledged, each by the hash of what was shown.
 pub(crate) async fn record_acknowledgement(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::Acknowledge, &input);
-    let submitted = match open_act::<_, Acknowledgements>(world, &input, slice::from_ref(&key)).await? {
+    let submitted = match open_act::<_, Acknowledgements>(world, &input, key.as_str()).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New((_, submitted)) => submitted,
     };
@@ -50,9 +49,11 @@ pub(crate) async fn record_acknowledgement(world: &World, input: ActInput) -> Re
         event: None,
     };
     if let Some(mut transaction) = world.begin(fact).await? {
-        for text in shown.iter().filter(|_| complete) {
+        if complete {
+            let texts: Vec<Acknowledged<'_>> =
+                shown.iter().map(|text| Acknowledged { kind: &text.kind, sha256: &text.sha256 }).collect();
             let (id, submission) = (input.application_id, input.submission_id);
-            insert_acknowledgement(&mut transaction, id, &text.kind, &text.sha256, submission, input.at).await?;
+            insert_acknowledgements(&mut transaction, id, &texts, submission, input.at).await?;
         }
         pool::commit(transaction).await?;
     }
@@ -62,7 +63,7 @@ pub(crate) async fn record_acknowledgement(world: &World, input: ActInput) -> Re
 /// One draft chosen; one that was not offered leaves the choice open.
 pub(crate) async fn record_schedule_choice(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::ChooseSchedule, &input);
-    let (subject, submitted) = match open_act::<_, ScheduleChoice>(world, &input, slice::from_ref(&key)).await? {
+    let (subject, submitted) = match open_act::<_, ScheduleChoice>(world, &input, key.as_str()).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(opened) => opened,
     };

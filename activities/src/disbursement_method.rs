@@ -1,8 +1,6 @@
 //! How the money is to be paid out, and whether account or card is the client's (paras 8(6), 8(7), 9; ).
 //! Only *confirmed* lets an application go on; *unavailable* is neither a yes nor a no.
 
-use std::slice;
-
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::iin::Iin;
@@ -37,7 +35,7 @@ fn destination_place(subject: &Subject) -> String {
 /// Method and details, with the check that the account or card is the client's.
 pub(crate) async fn check_disbursement_method(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::ChooseDisbursementMethod, &input);
-    let (subject, submitted) = match open_act::<_, DisbursementChoice>(world, &input, slice::from_ref(&key)).await? {
+    let (subject, submitted) = match open_act::<_, DisbursementChoice>(world, &input, key.as_str()).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(opened) => opened,
     };

@@ -10,10 +10,10 @@ use nesie_domain::ids::{ApplicationId, DraftId};
 use nesie_domain::quote::{Quote, quote};
 use nesie_domain::schedule::RepaymentMethod;
 use nesie_platform::protection::sha256;
-use nesie_storage::agreement::offer::{NewDisclosure, NewDraft, insert_disclosure, insert_draft};
+use nesie_storage::agreement::offer::{NewDisclosure, NewDraft, insert_disclosures, insert_drafts};
 use nesie_storage::facts::Actor;
 use nesie_storage::policy::{self, Text};
-use nesie_storage::{PgConnection, pool};
+use nesie_storage::pool;
 use nesie_workflows::contract::{StepInput, Verdict};
 use serde_json::{Value, json};
 
@@ -58,34 +58,31 @@ pub(crate) async fn draft_offer(world: &World, input: StepInput) -> Result<Verdi
         event: None,
     };
     if let Some(mut transaction) = world.begin(fact).await? {
-        for disclosure in &disclosures {
-            let new = NewDisclosure {
-                kind: disclosure.kind,
-                version: &disclosure.version,
-                sha256: &disclosure.sha256,
-                content: &disclosure.content,
-            };
-            insert_disclosure(&mut transaction, subject.id(), &new, input.at).await?;
-        }
-        for quote in &quotes {
-            store_draft(&mut transaction, input, quote).await?;
-        }
+        let shown: Vec<NewDisclosure<'_>> = disclosures.iter().map(Disclosure::row).collect();
+        insert_disclosures(&mut transaction, subject.id(), &shown, input.at).await?;
+        let drafts: Vec<NewDraft> = quotes.iter().map(|quote| draft(subject.id(), quote)).collect();
+        insert_drafts(&mut transaction, subject.id(), &drafts, input.at).await?;
         pool::commit(transaction).await?;
     }
     Ok(verdict)
 }
 
-async fn store_draft(connection: &mut PgConnection, input: StepInput, quote: &Quote) -> Result<(), Failure> {
+impl Disclosure {
+    fn row(&self) -> NewDisclosure<'_> {
+        NewDisclosure { kind: self.kind, version: &self.version, sha256: &self.sha256, content: &self.content }
+    }
+}
+
+fn draft(id: ApplicationId, quote: &Quote) -> NewDraft {
     let method = quote.schedule.method;
-    let new = NewDraft {
-        id: draft_id(input.application_id, method),
+    NewDraft {
+        id: draft_id(id, method),
         method: method.as_str(),
-        schedule: &json!(quote.schedule),
-        sha256: &sha256(&quote.schedule.canonical_bytes()),
+        schedule: json!(quote.schedule),
+        sha256: sha256(&quote.schedule.canonical_bytes()),
         annual_effective_rate: quote.effective_rate.map(AnnualEffectiveRate::percent),
-        breaches: &json!(quote.breaches),
-    };
-    Ok(insert_draft(connection, input.application_id, &new, input.at).await?)
+        breaches: json!(quote.breaches),
+    }
 }
 
 fn draft_id(id: ApplicationId, method: RepaymentMethod) -> DraftId {

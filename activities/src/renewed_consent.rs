@@ -1,11 +1,9 @@
 //! Consent once more after the cooling-off period (policy of domain.md §10, off by default).
 //! Never taken for a consent to another contract: it counts by the contract's hash.
 
-use std::slice;
-
 use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
-use nesie_storage::agreement::offer::insert_acknowledgement;
+use nesie_storage::agreement::offer::{Acknowledged, insert_acknowledgements};
 use nesie_storage::bodies::Acknowledgements;
 use nesie_storage::facts::Actor;
 use nesie_storage::pool;
@@ -45,7 +43,7 @@ pub(crate) async fn ask_renewed_consent(world: &World, input: StepInput) -> Resu
 /// The client confirmed his consent.
 pub(crate) async fn record_renewed_consent(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::RenewConsent, &input);
-    let (subject, submitted) = match open_act::<_, Acknowledgements>(world, &input, slice::from_ref(&key)).await? {
+    let (subject, submitted) = match open_act::<_, Acknowledgements>(world, &input, key.as_str()).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(opened) => opened,
     };
@@ -68,7 +66,8 @@ pub(crate) async fn record_renewed_consent(world: &World, input: ActInput) -> Re
     let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
     if given {
         let (id, submission) = (subject.id(), input.submission_id);
-        insert_acknowledgement(&mut transaction, id, KIND, &contract.sha256, submission, input.at).await?;
+        let text = Acknowledged { kind: KIND, sha256: &contract.sha256 };
+        insert_acknowledgements(&mut transaction, id, &[text], submission, input.at).await?;
         after.store(&mut transaction, &subject).await?;
     }
     pool::commit(transaction).await?;

@@ -1,8 +1,6 @@
 //! The EDS over the frozen contract (paras 2(2), 9; ): it says who wills what is written there. Never accepted on the verifier's word alone: the rules stand in
 //! `providers/ncanode/judgement.rs`; and never rejected because the verifier could not tell.
 
-use std::slice;
-
 use chrono::TimeDelta;
 use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
@@ -30,7 +28,7 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 /// The EDS over the frozen contract.
 pub(crate) async fn verify_signature(world: &World, input: ActInput) -> Result<Verdict, Failure> {
     let key = act_key(ActKind::Sign, &input);
-    let (subject, submitted) = match open_act::<_, Signature>(world, &input, slice::from_ref(&key)).await? {
+    let (subject, submitted) = match open_act::<_, Signature>(world, &input, key.as_str()).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(opened) => opened,
     };

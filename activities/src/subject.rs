@@ -6,7 +6,7 @@ use nesie_domain::limits::PolicySet;
 use nesie_domain::money::Money;
 use nesie_domain::rate::Rate;
 use nesie_domain::term::Term;
-use nesie_storage::applications::{self, Application, Opening};
+use nesie_storage::applications::{self, Application, FactKeys, Opening};
 use nesie_storage::bodies::{Applicant, applicant_place, submission_place};
 use nesie_storage::facts::Actor;
 use nesie_storage::submissions::{self, Submission};
@@ -41,7 +41,7 @@ pub(crate) async fn open_step<V: DeserializeOwned>(
     id: ApplicationId,
     key: &str,
 ) -> Result<Start<V, Subject>, Failure> {
-    let opening = load(world, id, &[key.to_owned()], None).await?;
+    let opening = load(world, id, key.into(), None).await?;
     if let Some(details) = opening.recorded {
         return verdict(&details).map(Start::Recorded);
     }
@@ -49,12 +49,12 @@ pub(crate) async fn open_step<V: DeserializeOwned>(
 }
 
 /// Opens a step that works on an act: what it recorded under one of its keys, or the application and what was submitted.
-pub(crate) async fn open_act<V: DeserializeOwned, T: DeserializeOwned>(
+pub(crate) async fn open_act<'a, V: DeserializeOwned, T: DeserializeOwned>(
     world: &World,
     input: &ActInput,
-    keys: &[String],
+    keys: impl Into<FactKeys<'a>>,
 ) -> Result<Start<V, (Subject, Submitted<T>)>, Failure> {
-    let opening = load(world, input.application_id, keys, Some(input.submission_id)).await?;
+    let opening = load(world, input.application_id, keys.into(), Some(input.submission_id)).await?;
     if let Some(details) = opening.recorded {
         return verdict(&details).map(Start::Recorded);
     }
@@ -65,7 +65,7 @@ pub(crate) async fn open_act<V: DeserializeOwned, T: DeserializeOwned>(
 async fn load(
     world: &World,
     id: ApplicationId,
-    keys: &[String],
+    keys: FactKeys<'_>,
     submission_id: Option<SubmissionId>,
 ) -> Result<Opening, Failure> {
     let opening = applications::open(&world.pool, id, keys, submission_id).await?;
@@ -75,7 +75,7 @@ async fn load(
 impl Subject {
     /// Loads and opens an application.
     pub(crate) async fn load(world: &World, id: ApplicationId) -> Result<Self, Failure> {
-        Self::read(world, load(world, id, &[], None).await?.application)
+        Self::read(world, load(world, id, FactKeys::default(), None).await?.application)
     }
 
     fn read(world: &World, application: Application) -> Result<Self, Failure> {

@@ -78,8 +78,7 @@ pub(crate) async fn open<'a>(
     id: ApplicationId,
     body: &[u8],
 ) -> Result<Opened<'a>, Problem> {
-    let application = own(app, caller, &route, id).await?;
-    recognise(app, caller, key, route, application, body).await
+    recognise(app, caller, key, route, id, body, submitted).await
 }
 
 /// Recognises a decision of staff, on anybody's application. Stores nothing.
@@ -91,8 +90,7 @@ pub(crate) async fn open_for_staff<'a>(
     id: ApplicationId,
     body: &[u8],
 ) -> Result<Opened<'a>, Problem> {
-    let application = visible(app, caller, &route, id).await?;
-    recognise(app, caller, key, route, application, body).await
+    recognise(app, caller, key, route, id, body, sees).await
 }
 
 async fn recognise<'a>(
@@ -100,12 +98,18 @@ async fn recognise<'a>(
     caller: &'a Caller,
     key: &'a IdempotencyKey,
     route: String,
-    application: Application,
+    id: ApplicationId,
     body: &[u8],
+    may: fn(&Caller, &Application) -> bool,
 ) -> Result<Opened<'a>, Problem> {
     let body_sha256 = body_hash(app, body);
     let request = RequestKey { subject: &caller.actor, route: &route, key: &key.0 };
-    match idempotency::find(&app.pool, &request, &body_sha256).await? {
+    let mut connection = pool::acquire(&app.pool).await?;
+    let application = applications::get(&mut *connection, id).await?;
+    let known = idempotency::find(&mut *connection, &request, &body_sha256).await?;
+    drop(connection);
+    let application = admitted(app, caller, &route, id, application, may).await?;
+    match known {
         Some(Claim::Finished(answer)) => Ok(Opened::Answered(give(answer))),
         Some(Claim::OtherBody) => Err(Problem::IdempotencyKeyReused),
         Some(Claim::New | Claim::Unfinished { .. }) | None => {
@@ -121,20 +125,28 @@ pub(crate) async fn visible(
     action: &str,
     id: ApplicationId,
 ) -> Result<Application, Problem> {
-    let Some(application) = applications::get(&app.pool, id).await? else { return Err(Problem::NotFound) };
-    if caller.is_staff() || application.submitted_by == caller.actor {
-        return Ok(application);
-    }
-    Err(not_the_submitter(app, caller, action, id).await?)
+    admitted(app, caller, action, id, applications::get(&app.pool, id).await?, sees).await
 }
 
-/// The application, if the caller submitted it: a role of staff lets read, never act in a client's name.
-async fn own(app: &App, caller: &Caller, action: &str, id: ApplicationId) -> Result<Application, Problem> {
-    let Some(application) = applications::get(&app.pool, id).await? else { return Err(Problem::NotFound) };
-    if application.submitted_by == caller.actor {
-        return Ok(application);
-    }
-    Err(not_the_submitter(app, caller, action, id).await?)
+/// A role of staff lets read, never act in a client's name.
+fn submitted(caller: &Caller, application: &Application) -> bool {
+    application.submitted_by == caller.actor
+}
+
+fn sees(caller: &Caller, application: &Application) -> bool {
+    caller.is_staff() || submitted(caller, application)
+}
+
+async fn admitted(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    id: ApplicationId,
+    application: Option<Application>,
+    may: fn(&Caller, &Application) -> bool,
+) -> Result<Application, Problem> {
+    let Some(application) = application else { return Err(Problem::NotFound) };
+    if may(caller, &application) { Ok(application) } else { Err(not_the_submitter(app, caller, action, id).await?) }
 }
 
 /// One of somebody else's looks like none at all, and is audited.
@@ -184,7 +196,7 @@ impl Pending<'_> {
         let mut transaction = pool::begin(&self.app.pool).await?;
         locks::application(&mut transaction, self.application.id).await?;
         // Whoever had the turn before may have been this request's repeat.
-        let known = idempotency::find_in(&mut transaction, &self.request(), &self.body_sha256).await?;
+        let known = idempotency::find(&mut *transaction, &self.request(), &self.body_sha256).await?;
         if let Some(Claim::Finished(answer)) = known {
             return Ok(give(answer));
         }

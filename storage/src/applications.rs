@@ -180,7 +180,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewApplication<'_>) -> 
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] when stage or outcome cannot be read.
 pub async fn get(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<Option<Application>, StorageError> {
-    let opening = open(executor, id, &[], None).await?;
+    let opening = open(executor, id, FactKeys::default(), None).await?;
     Ok(opening.map(|opening| opening.application))
 }
 
@@ -195,6 +195,23 @@ pub struct Opening {
     pub submission: Option<Submission>,
 }
 
+/// Under which keys a step may have recorded its fact: at most three, since the server would plan a statement with a list
+/// of unknown length anew each time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FactKeys<'a>([Option<&'a str>; 3]);
+
+impl<'a> From<&'a str> for FactKeys<'a> {
+    fn from(key: &'a str) -> Self {
+        Self([Some(key), None, None])
+    }
+}
+
+impl<'a> From<&'a [String; 3]> for FactKeys<'a> {
+    fn from(keys: &'a [String; 3]) -> Self {
+        Self(keys.each_ref().map(|key| Some(key.as_str())))
+    }
+}
+
 /// Reads one application with the fact under one of these keys, and a submission, if that is this application's.
 ///
 /// # Errors
@@ -202,7 +219,7 @@ pub struct Opening {
 pub async fn open(
     executor: impl PgExecutor<'_>,
     id: ApplicationId,
-    fact_keys: &[String],
+    FactKeys([first, second, third]): FactKeys<'_>,
     submission_id: Option<SubmissionId>,
 ) -> Result<Option<Opening>, StorageError> {
     let row = sqlx::query!(
@@ -210,12 +227,14 @@ pub async fn open(
                 , a.term_days, a.applicant_sealed, a.ruleset, a.policy_version, a.policy, a.build, a.valid_for_seconds
                 , a.received_at, a.started_at, a.stage, a.stage_at, a.outcome, a.closed_at
                 , EXISTS (SELECT FROM contracts c WHERE c.application_id = a.id) AS "contract_frozen!"
-                , (SELECT details FROM timeline t WHERE t.owner_id = a.id AND t.fact_key = ANY($2) LIMIT 1) AS recorded
+                , (SELECT details FROM timeline t WHERE t.owner_id = a.id AND t.fact_key IN ($2, $3, $4) LIMIT 1) AS recorded
                 , s.body_sealed AS "submission_sealed?", s.submitted_by AS "submission_by?"
-           FROM applications a LEFT JOIN submissions s ON s.id = $3 AND s.application_id = a.id
+           FROM applications a LEFT JOIN submissions s ON s.id = $5 AND s.application_id = a.id
            WHERE a.id = $1"#,
         id.as_uuid(),
-        fact_keys,
+        first,
+        second,
+        third,
         submission_id.as_ref().map(SubmissionId::as_uuid),
     )
     .fetch_optional(executor)

@@ -148,36 +148,45 @@ pub struct NotedCall {
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn begin_call(pool: &PgPool, call: &ProviderCall<'_>, renews: bool) -> Result<NotedCall, StorageError> {
-    sqlx::query_as!(
-        NotedCall,
-        "WITH told AS (
-             SELECT count(*) AS undetermined FROM provider_calls
-             WHERE $10 AND owner_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $11
-               AND starts_with(key, $5)
-         ), named AS (
-             SELECT CASE WHEN undetermined > 0 THEN $5 || ':' || (undetermined + 1) ELSE $5 END AS key FROM told
-         )
-         INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
-         SELECT $8, $9, $2, $3, $4, named.key,
-             (SELECT count(*)::integer + 1 FROM provider_calls AS before
-              WHERE before.owner_id = $1 AND before.step = $2 AND before.operation = $4 AND before.key = named.key
-                AND before.result = $6), $6, $7
-         FROM named RETURNING key, attempt",
+    let key = if renews { key_after_undetermined(pool, call).await? } else { call.key.to_owned() };
+    let attempt = sqlx::query_scalar!(
+        "INSERT INTO provider_calls (application_id, case_id, step, provider, operation, key, attempt, result, called_at)
+         SELECT $8, $9, $2, $3, $4, $5, count(*)::integer + 1, $6, $7 FROM provider_calls AS before
+         WHERE before.owner_id = $1 AND before.key = $5 AND before.step = $2 AND before.operation = $4
+           AND before.result = $6
+         RETURNING attempt",
         call.owner.as_uuid(),
         call.step,
         call.provider,
         call.operation,
-        call.key,
+        key,
         BEGUN,
         call.at,
         call.owner.application(),
         call.owner.case(),
-        renews,
-        UNDETERMINED,
     )
     .fetch_one(pool)
     .await
-    .during("provider_calls.begin")
+    .during("provider_calls.begin")?;
+    Ok(NotedCall { key, attempt })
+}
+
+async fn key_after_undetermined(pool: &PgPool, call: &ProviderCall<'_>) -> Result<String, StorageError> {
+    let undetermined = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "undetermined!" FROM provider_calls
+           WHERE owner_id = $1 AND step = $2 AND provider = $3 AND operation = $4 AND result = $5
+             AND starts_with(key, $6)"#,
+        call.owner.as_uuid(),
+        call.step,
+        call.provider,
+        call.operation,
+        UNDETERMINED,
+        call.key,
+    )
+    .fetch_one(pool)
+    .await
+    .during("provider_calls.undetermined")?;
+    Ok(if undetermined > 0 { format!("{}:{}", call.key, undetermined + 1) } else { call.key.to_owned() })
 }
 
 /// Notes how a call ended: `answered`, or the failure's code.

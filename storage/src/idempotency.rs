@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::error::{During, StorageError};
@@ -44,25 +44,36 @@ pub enum Claim {
     OtherBody,
 }
 
-/// Looks a key up without writing; `None` when it is not known.
+/// Looks a key up without writing, over a pool or in the caller's transaction; `None` when it is not known.
 ///
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for a row with neither answer nor object.
-pub async fn find(pool: &PgPool, key: &RequestKey<'_>, body_sha256: &[u8]) -> Result<Option<Claim>, StorageError> {
-    let mut connection = pool.acquire().await.during("idempotency.acquire")?;
-    read(&mut connection, key, body_sha256).await
-}
-
-/// As [`find`], in the caller's transaction.
-///
-/// # Errors
-/// As [`find`].
-pub async fn find_in(
-    connection: &mut PgConnection,
+pub async fn find(
+    executor: impl PgExecutor<'_>,
     key: &RequestKey<'_>,
     body_sha256: &[u8],
 ) -> Result<Option<Claim>, StorageError> {
-    read(connection, key, body_sha256).await
+    let row = sqlx::query!(
+        "SELECT body_sha256, object_id, status, response FROM idempotency_keys
+         WHERE subject = $1 AND route = $2 AND key = $3",
+        key.subject,
+        key.route,
+        key.key,
+    )
+    .fetch_optional(executor)
+    .await
+    .during("idempotency.read")?;
+    let Some(row) = row else { return Ok(None) };
+    if row.body_sha256 != body_sha256 {
+        return Ok(Some(Claim::OtherBody));
+    }
+    match (row.status, row.response, row.object_id) {
+        (Some(status), Some(body), _) => Ok(Some(Claim::Finished(StoredAnswer { status, body }))),
+        (None, _, Some(object_id)) => Ok(Some(Claim::Unfinished { object_id })),
+        (Some(_), None, _) | (None, _, None) => {
+            Err(StorageError::Inconsistent { table: "idempotency_keys", column: "response", row: key.route.to_owned() })
+        }
+    }
 }
 
 /// Claims a key: whoever comes second waits for the first one's transaction and then sees its row.
@@ -92,7 +103,7 @@ pub async fn claim(
     if inserted.rows_affected() == 1 {
         return Ok(Claim::New);
     }
-    read(connection, key, body_sha256).await?.ok_or(StorageError::RowsAffected {
+    find(connection, key, body_sha256).await?.ok_or(StorageError::RowsAffected {
         operation: "idempotency.claim",
         expected: 1,
         actual: 0,
@@ -125,37 +136,10 @@ pub async fn finish(
     Ok(StoredAnswer { status: row.status, body: row.response })
 }
 
-async fn read(
-    connection: &mut PgConnection,
-    key: &RequestKey<'_>,
-    body_sha256: &[u8],
-) -> Result<Option<Claim>, StorageError> {
-    let row = sqlx::query!(
-        "SELECT body_sha256, object_id, status, response FROM idempotency_keys
-         WHERE subject = $1 AND route = $2 AND key = $3",
-        key.subject,
-        key.route,
-        key.key,
-    )
-    .fetch_optional(connection)
-    .await
-    .during("idempotency.read")?;
-    let Some(row) = row else { return Ok(None) };
-    if row.body_sha256 != body_sha256 {
-        return Ok(Some(Claim::OtherBody));
-    }
-    match (row.status, row.response, row.object_id) {
-        (Some(status), Some(body), _) => Ok(Some(Claim::Finished(StoredAnswer { status, body }))),
-        (None, _, Some(object_id)) => Ok(Some(Claim::Unfinished { object_id })),
-        (Some(_), None, _) | (None, _, None) => {
-            Err(StorageError::Inconsistent { table: "idempotency_keys", column: "response", row: key.route.to_owned() })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sqlx::PgPool;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 
@@ -42,6 +43,14 @@ pub async fn connect(url: &str, name: &str, connections_max: u32) -> Result<PgPo
         .connect_with(options)
         .await
         .during("pool.connect")
+}
+
+/// One connection, for several reads in a row: giving one back costs a test of it.
+///
+/// # Errors
+/// [`StorageError::Driver`] when none is free in time.
+pub async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, StorageError> {
+    pool.acquire().await.during("pool.acquire")
 }
 
 /// Begins a transaction; it rolls back unless committed by [`commit`].
