@@ -6,21 +6,22 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
+use nesie_domain::effective_rate::AnnualEffectiveRate;
 use nesie_domain::ids::{ApplicationId, ContractId, DraftId};
 use nesie_domain::person::Purpose;
+use nesie_domain::quote::Quote;
 use nesie_domain::schedule::Schedule;
 use nesie_domain::term::Term;
 use nesie_platform::protection::sha256;
-use nesie_storage::agreement::contract::{NewContract, insert};
+use nesie_storage::agreement::contract::{self as rows, NewContract};
 use nesie_storage::agreement::identification::insert_challenge;
 use nesie_storage::agreement::offer;
-use nesie_storage::bodies::Destination;
+use nesie_storage::bodies::{Destination, contract_place};
 use nesie_storage::credit as reports;
 use nesie_storage::facts::Actor;
-use nesie_storage::pool;
+use nesie_storage::{PgConnection, pool};
 use nesie_workflows::contract::{StepInput, Verdict};
-use rust_decimal::Decimal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::World;
 use crate::agreement::tries;
@@ -36,23 +37,32 @@ use crate::{credit, disbursement_method};
 const STEP: &str = "freeze_contract";
 const OCCASION: &str = "signing";
 
-/// The schedule that the client chose, with its price.
-pub(crate) struct Chosen {
-    pub(crate) draft_id: DraftId,
-    pub(crate) schedule: Schedule,
-    pub(crate) effective_rate: Decimal,
-}
-
-/// The schedule that the client chose.
-pub(crate) async fn chosen(world: &World, subject: &Subject) -> Result<Chosen, Failure> {
+/// The schedule that the client chose, as of the day on which it is to be agreed, with its price of that day.
+async fn chosen_on(world: &World, subject: &Subject, at: DateTime<Utc>) -> Result<(DraftId, Quote), Failure> {
     let draft = offer::chosen(&world.pool, subject.id()).await?;
     let draft = draft.ok_or_else(|| Failure::park("schedule.choice_missing"))?;
-    let unreadable = || Failure::park("record.unreadable");
-    Ok(Chosen {
-        draft_id: draft.id,
-        schedule: serde_json::from_value(draft.schedule).map_err(|_| unreadable())?,
-        effective_rate: draft.annual_effective_rate.ok_or_else(unreadable)?,
-    })
+    Ok((draft.id, priced_on(subject, draft.schedule, at)?))
+}
+
+/// The schedule that was agreed, as of another day: its dates and interest count from there, and it has that day's price.
+pub(crate) async fn agreed_on(world: &World, subject: &Subject, at: DateTime<Utc>) -> Result<Quote, Failure> {
+    let agreed = rows::agreed(&world.pool, subject.id()).await?;
+    priced_on(subject, agreed.ok_or_else(|| Failure::park("contract.missing"))?.schedule, at)
+}
+
+/// The schedule that was agreed: the loan's once there is one.
+pub(crate) async fn agreed(world: &World, subject: &Subject) -> Result<Schedule, Failure> {
+    let agreed = rows::agreed(&world.pool, subject.id()).await?;
+    read(agreed.ok_or_else(|| Failure::park("contract.missing"))?.schedule)
+}
+
+fn priced_on(subject: &Subject, schedule: Value, at: DateTime<Utc>) -> Result<Quote, Failure> {
+    let schedule = read(schedule)?.on(local_date(at)).map_err(|_| Failure::park("application.inconsistent"))?;
+    Ok(Quote::of(&subject.policies, schedule))
+}
+
+fn read(schedule: Value) -> Result<Schedule, Failure> {
+    serde_json::from_value(schedule).map_err(|_| Failure::park("record.unreadable"))
 }
 
 /// The contract's number, and the loan's: unique, and told without the database. The whole id, since the beginning of
@@ -69,15 +79,23 @@ pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<V
     };
     let report = fresh_report(world, &subject, input.at).await?;
     if report.as_ref().is_some_and(|report| credit::has_voluntary_refusal(&report.value)) {
-        let verdict = refuse(RefusalGround::VoluntaryRefusal);
-        return record(world, &subject, input, report, verdict, None).await;
+        return refused(world, &subject, input, report, RefusalGround::VoluntaryRefusal).await;
     }
-    let challenge = new_challenge(world, &subject, CONTRACT, 1, input.at);
-    let stage = Stage::AwaitingIdentification {
-        challenge_id: challenge.id,
-        tries_left: tries(subject.policies.identification_attempts_maximum()),
-    };
-    record(world, &subject, input, report, next(stage), Some(challenge)).await
+    let (draft_id, quote) = chosen_on(world, &subject, input.at).await?;
+    match quote.effective_rate.filter(|_| quote.within_limits()) {
+        Some(effective_rate) => {
+            let terms = Terms { draft_id, schedule: quote.schedule, effective_rate };
+            freeze(world, &subject, input, report, terms).await
+        }
+        None => refused(world, &subject, input, report, RefusalGround::TermsOutsideLimits).await,
+    }
+}
+
+/// What is agreed.
+struct Terms {
+    draft_id: DraftId,
+    schedule: Schedule,
+    effective_rate: AnnualEffectiveRate,
 }
 
 /// A new report where the one of the assessment is no longer fresh by policy.
@@ -94,54 +112,88 @@ async fn fresh_report(
     credit::report(world, subject, STEP, OCCASION, at).await.map(Some)
 }
 
-async fn record(
+/// Nothing is agreed: the client refused microcredits for himself, or the terms have become too dear since they were shown.
+async fn refused(
     world: &World,
     subject: &Subject,
     input: StepInput,
     report: Option<Answered<CreditReport>>,
-    verdict: Verdict,
-    challenge: Option<nesie_storage::agreement::identification::Challenge>,
+    ground: RefusalGround,
 ) -> Result<Verdict, Failure> {
-    let number = number(subject.id());
-    let chosen = chosen(world, subject).await?;
-    let destination = disbursement_method::confirmed(world, subject).await?.destination;
-    let content = text(subject, &number, &chosen, &destination, input.at);
-    let sha256 = sha256(content.as_bytes());
-    let frozen = challenge.is_some();
-    let details = if frozen {
-        json!({ "number": number, "sha256": hex(&sha256), "draft_id": chosen.draft_id })
-    } else {
-        json!({ "occasion": OCCASION })
-    };
-    let fact = StepFact {
-        application_id: subject.id(),
-        key: STEP,
-        kind: if frozen { "contract_frozen" } else { "credit_report_received" },
-        details: with_verdict(details, &verdict)?,
-        at: input.at,
-        actor: Actor::System,
-        stage: stage_of(&verdict),
-        event: None,
-    };
+    let verdict = refuse(ground);
+    let details = with_verdict(json!({ "occasion": OCCASION }), &verdict)?;
+    let fact = fact(input, "credit_report_received", details, &verdict);
     let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
-    if let Some(report) = report {
-        let evidence_id = report.received.keep(world, &mut transaction).await?;
-        let row = credit::row(OCCASION, &report.value, None, json!(verdict), evidence_id, input.at);
-        reports::insert(&mut transaction, subject.id(), &row).await?;
-    }
-    if let Some(challenge) = challenge {
-        let id = ContractId::from_uuid(derived_id(subject.id(), "contract"));
-        let new = NewContract { id, number: &number, content: &content, sha256: &sha256, draft_id: chosen.draft_id };
-        insert(&mut transaction, subject.id(), &new, input.at).await?;
-        insert_challenge(&mut transaction, subject.id(), &challenge).await?;
-    }
+    keep_report(world, &mut transaction, subject, report, &verdict, input.at).await?;
     pool::commit(transaction).await?;
     Ok(verdict)
 }
 
+async fn freeze(
+    world: &World,
+    subject: &Subject,
+    input: StepInput,
+    report: Option<Answered<CreditReport>>,
+    terms: Terms,
+) -> Result<Verdict, Failure> {
+    let challenge = new_challenge(world, subject, CONTRACT, 1, input.at);
+    let verdict = next(Stage::AwaitingIdentification {
+        challenge_id: challenge.id,
+        tries_left: tries(subject.policies.identification_attempts_maximum()),
+    });
+    let number = number(subject.id());
+    let destination = disbursement_method::confirmed(world, subject).await?.destination;
+    let content = text(subject, &number, &terms, &destination, input.at);
+    let sha256 = sha256(content.as_bytes());
+    let details = json!({ "number": number, "sha256": hex(&sha256), "draft_id": terms.draft_id });
+    let fact = fact(input, "contract_frozen", with_verdict(details, &verdict)?, &verdict);
+    let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
+    keep_report(world, &mut transaction, subject, report, &verdict, input.at).await?;
+    let new = NewContract {
+        id: ContractId::from_uuid(derived_id(subject.id(), "contract")),
+        number: &number,
+        content_sealed: &world.protection.seal(&contract_place(subject.id()), content.as_bytes()),
+        sha256: &sha256,
+        draft_id: terms.draft_id,
+        schedule: &json!(terms.schedule),
+        annual_effective_rate: terms.effective_rate.percent(),
+    };
+    rows::insert(&mut transaction, subject.id(), &new, input.at).await?;
+    insert_challenge(&mut transaction, subject.id(), &challenge).await?;
+    pool::commit(transaction).await?;
+    Ok(verdict)
+}
+
+fn fact<'a>(input: StepInput, kind: &'a str, details: Value, verdict: &'a Verdict) -> StepFact<'a> {
+    StepFact {
+        application_id: input.application_id,
+        key: STEP,
+        kind,
+        details,
+        at: input.at,
+        actor: Actor::System,
+        stage: stage_of(verdict),
+        event: None,
+    }
+}
+
+async fn keep_report(
+    world: &World,
+    connection: &mut PgConnection,
+    subject: &Subject,
+    report: Option<Answered<CreditReport>>,
+    verdict: &Verdict,
+    at: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let Some(report) = report else { return Ok(()) };
+    let evidence_id = report.received.keep(world, connection).await?;
+    let row = credit::row(OCCASION, &report.value, None, json!(verdict), evidence_id, at);
+    Ok(reports::insert(connection, subject.id(), &row).await?)
+}
+
 /// The contract's exact text. From the same rows and the same day always the same bytes follow.
-fn text(subject: &Subject, number: &str, chosen: &Chosen, destination: &Destination, at: DateTime<Utc>) -> String {
-    let Chosen { schedule, effective_rate, .. } = chosen;
+fn text(subject: &Subject, number: &str, terms: &Terms, destination: &Destination, at: DateTime<Utc>) -> String {
+    let Terms { schedule, effective_rate, .. } = terms;
     let applicant = &subject.applicant;
     let mut text = format!("ДОГОВОР О ПРЕДОСТАВЛЕНИИ МИКРОКРЕДИТА № {number}\nДата: {}\n\n", local_date(at));
     let _ = writeln!(
@@ -154,7 +206,7 @@ fn text(subject: &Subject, number: &str, chosen: &Chosen, destination: &Destinat
     );
     let _ = writeln!(text, "2. Сумма микрокредита: {} тенге.", schedule.amount);
     let _ = writeln!(text, "3. Ставка вознаграждения: {} % годовых.", schedule.rate);
-    let _ = writeln!(text, "4. Годовая эффективная ставка вознаграждения (ГЭСВ): {effective_rate:.1} %.");
+    let _ = writeln!(text, "4. Годовая эффективная ставка вознаграждения (ГЭСВ): {effective_rate} %.");
     let _ = writeln!(text, "5. Срок: {}.", term_ru(schedule.term));
     let _ = writeln!(text, "6. Метод погашения: {}.", method_ru(schedule.method));
     let _ = writeln!(text, "7. Цель: {}.", purpose_ru(&subject.application.purpose));
@@ -174,9 +226,14 @@ fn text(subject: &Subject, number: &str, chosen: &Chosen, destination: &Destinat
         schedule.total_interest(),
         schedule.total_payable()
     );
+    text.push_str(
+        "12. График и ГЭСВ составлены на дату договора. Если деньги выданы в другой день, сроки платежей и вознаграждение \
+         считаются со дня выдачи: по тому же методу, на ту же сумму, по той же ставке и на тот же срок. Если ГЭСВ на \
+         этот день выше предельной, микрокредит не выдается.\n",
+    );
     let _ = writeln!(
         text,
-        "12. Договор заключается в электронной форме по Правилам № 217, редакция {}. График: SHA-256 {}.",
+        "13. Договор заключается в электронной форме по Правилам № 217, редакция {}. График: SHA-256 {}.",
         subject.application.ruleset,
         schedule.sha256_hex()
     );

@@ -1,23 +1,46 @@
 //! The loan once the money moved: opened in accounting and told to the credit bureau, side by side (law art. 4).
 //! Never before the transfer is confirmed.
 
+use chrono::NaiveDate;
 use nesie_domain::calendar::local_date;
+use nesie_domain::schedule::Schedule;
 use nesie_storage::facts::Actor;
 use nesie_storage::money::{self, Loan, PaymentState};
 use nesie_storage::pool;
 use nesie_workflows::contract::StepInput;
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use crate::World;
 use crate::calls::Call;
-use crate::contract::{chosen, number};
+use crate::contract::{agreed_on, number};
 use crate::failure::Failure;
 use crate::providers::accounting::NewLoan;
 use crate::providers::bureau::ContractInformation;
 use crate::record::StepFact;
-use crate::subject::{Start, open_step};
+use crate::subject::{Start, Subject, open_step};
 
 const STEP: &str = "record_loan";
+
+/// What was lent: the contract's schedule as of the day on which the money moved, with that day's annual effective rate.
+pub(crate) struct Lent {
+    pub(crate) on: NaiveDate,
+    pub(crate) schedule: Schedule,
+    pub(crate) annual_effective_rate: Decimal,
+}
+
+/// What was lent to a client whose payment is confirmed.
+pub(crate) async fn lent(world: &World, subject: &Subject) -> Result<Lent, Failure> {
+    let payment = money::payment(&world.pool, subject.id()).await?;
+    let confirmed_at = payment
+        .filter(|payment| payment.state == PaymentState::Confirmed)
+        .and_then(|payment| payment.confirmed_at)
+        .ok_or_else(|| Failure::park("payment.not_confirmed"))?;
+    let quote = agreed_on(world, subject, confirmed_at).await?;
+    let annual_effective_rate =
+        quote.effective_rate.ok_or_else(|| Failure::park("application.inconsistent"))?.percent();
+    Ok(Lent { on: local_date(confirmed_at), schedule: quote.schedule, annual_effective_rate })
+}
 
 /// Loan accounting and the credit bureau, side by side.
 pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), Failure> {
@@ -25,13 +48,7 @@ pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), F
         Start::Recorded(()) => return Ok(()),
         Start::New(subject) => subject,
     };
-    let payment = money::payment(&world.pool, input.application_id).await?;
-    let confirmed_at = payment
-        .filter(|payment| payment.state == PaymentState::Confirmed)
-        .and_then(|payment| payment.confirmed_at)
-        .ok_or_else(|| Failure::park("payment.not_confirmed"))?;
-    let granted_on = local_date(confirmed_at);
-    let schedule = chosen(world, &subject).await?.schedule;
+    let Lent { on: granted_on, schedule, annual_effective_rate } = lent(world, &subject).await?;
     let loan_reference = number(subject.id());
     let new_loan = NewLoan {
         loan_reference: &loan_reference,
@@ -58,7 +75,13 @@ pub(crate) async fn record_loan(world: &World, input: StepInput) -> Result<(), F
         reporting.make(world, world.providers.bureau.report_contract(&reporting_key, &information))
     );
     let (opened, reported) = (opened?, reported?);
-    let loan = Loan { loan_reference, accounting_id: opened.value.loan_id, bureau_receipt: reported.value.receipt_id };
+    let loan = Loan {
+        loan_reference,
+        accounting_id: opened.value.loan_id,
+        bureau_receipt: reported.value.receipt_id,
+        schedule: json!(schedule),
+        annual_effective_rate,
+    };
     let fact = StepFact {
         application_id: subject.id(),
         key: STEP,

@@ -1,7 +1,7 @@
 //! Money reserved under our own reference, and checked once more just before it moves (paras 9, 10;
 //! design invariant 6). Never calls for a transfer: that is `transfer.rs`.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::PaymentReference;
 use nesie_storage::agreement::{identification, signature};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::World;
 use crate::calls::{Answered, Call};
+use crate::contract::agreed_on;
 use crate::credit;
 use crate::disbursement_method::{Checked, Confirmed, check, confirmed};
 use crate::failure::Failure;
@@ -42,7 +43,8 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
     let confirmed = confirmed(world, &subject).await?;
     reserve(world, &subject, &confirmed, input).await?;
     let checks = check_again(world, &subject, &confirmed, STEP, input).await?;
-    let verdict = checks.objection().map_or_else(|| next(Stage::Disbursing), refuse);
+    let too_dear = too_dear(world, &subject, input.at).await?;
+    let verdict = checks.objection().or(too_dear).map_or_else(|| next(Stage::Disbursing), refuse);
     let Checks { report, owned, lists } = checks;
     let shown = match verdict {
         // The timeline is the client's too: it does not say that a list was the ground.
@@ -110,6 +112,9 @@ pub(crate) async fn objection(
     }
     let checked = reports::get(&world.pool, subject.id(), "payment").await?;
     let checked = checked.ok_or_else(|| Failure::park("payment.unchecked"))?;
+    if let Some(ground) = too_dear(world, subject, input.at).await? {
+        return Ok(Some(ground));
+    }
     if input.at - checked.received_at <= CHECKS_HOLD {
         return Ok(None);
     }
@@ -140,6 +145,12 @@ pub(crate) async fn objection(
         pool::commit(transaction).await?;
     }
     Ok(objection)
+}
+
+/// Money that moves on another day than the contract's makes a loan of that day, and its price may have passed a cap.
+async fn too_dear(world: &World, subject: &Subject, at: DateTime<Utc>) -> Result<Option<RefusalGround>, Failure> {
+    let quote = agreed_on(world, subject, at).await?;
+    Ok((!quote.within_limits()).then_some(RefusalGround::TermsOutsideLimits))
 }
 
 /// What is asked just before money moves: bureau, lists, ownership.

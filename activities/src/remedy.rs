@@ -27,8 +27,9 @@ use crate::closing::{notice_key, template};
 use crate::contract::number;
 use crate::duties;
 use crate::failure::Failure;
+use crate::loan::lent;
 use crate::record::{derived_id, hex};
-use crate::subject::Submitted;
+use crate::subject::{Subject, Submitted};
 use crate::transfer::RefundTry;
 
 /// Stores the decision of two people, and what was proved with it.
@@ -204,7 +205,14 @@ impl Proved<'_> {
         else {
             return Err(Failure::park("remedy.incomplete"));
         };
-        let loan = Loan { loan_reference: number(id), accounting_id, bureau_receipt };
+        let lent = lent(world, &Subject::load(world, id).await?).await?;
+        let loan = Loan {
+            loan_reference: number(id),
+            accounting_id,
+            bureau_receipt,
+            schedule: json!(lent.schedule),
+            annual_effective_rate: lent.annual_effective_rate,
+        };
         let details = json!({
             "loan_reference": loan.loan_reference,
             "accounting_id": loan.accounting_id,

@@ -58,6 +58,7 @@ pub(crate) fn after_cooling_off(
 
 /// The frozen contract of an application.
 pub(crate) async fn frozen(world: &World, subject: &Subject) -> Result<views::agreement::Contract, Failure> {
-    let contract = views::agreement::contract(&world.pool, subject.id()).await?;
+    let open = |place: &str, sealed: &[u8]| world.protection.open(place, sealed).ok();
+    let contract = views::agreement::contract(&world.pool, subject.id(), open).await?;
     contract.ok_or_else(|| Failure::park("contract.missing"))
 }

@@ -2,6 +2,7 @@
 //! all. The sandbox's ledgers are the oracle, not our rows. Needs `DATABASE_URL` of an owner that may create databases.
 
 mod channel;
+mod days;
 mod endings;
 mod idempotence;
 mod journey;

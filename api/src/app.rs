@@ -8,11 +8,11 @@ use nesie_platform::outward::Inside;
 use nesie_platform::protection::Protection;
 use nesie_storage::PgPool;
 
-use crate::acts::Turns;
 use crate::auth::Keys;
 use crate::changes::Changes;
 use crate::cli::CallbackSecret;
 use crate::temporal::Workflows;
+use crate::turns::Turns;
 
 /// The state of the router; cheap to clone.
 #[derive(Clone)]

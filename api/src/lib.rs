@@ -17,6 +17,7 @@ mod routes;
 pub mod serve;
 mod temporal;
 mod time;
+mod turns;
 mod view;
 
 pub use openapi::document;

@@ -25,6 +25,18 @@ pub struct Quote {
 }
 
 impl Quote {
+    /// A schedule with its price and what the caps say of it.
+    #[must_use]
+    pub fn of(policies: &PolicySet, schedule: Schedule) -> Self {
+        let effective_rate = effective_rate(&schedule).ok();
+        let breaches = effective_rate
+            .and_then(|effective| {
+                assess_terms(policies, schedule.amount, schedule.term, schedule.rate, effective).err()
+            })
+            .unwrap_or_default();
+        Self { schedule, effective_rate, breaches }
+    }
+
     /// Whether it may be offered: a price that cannot be told is never within limits.
     #[must_use]
     pub fn within_limits(&self) -> bool {
@@ -41,13 +53,5 @@ pub fn quote(
     disbursed_on: NaiveDate,
 ) -> Result<Vec<Quote>, ScheduleError> {
     let draft = |method: &RepaymentMethod| Schedule::draft(*method, amount, rate, term, disbursed_on);
-    RepaymentMethod::ALL.iter().map(|method| Ok(judge(policies, draft(method)?))).collect()
-}
-
-fn judge(policies: &PolicySet, schedule: Schedule) -> Quote {
-    let effective_rate = effective_rate(&schedule).ok();
-    let breaches = effective_rate
-        .and_then(|effective| assess_terms(policies, schedule.amount, schedule.term, schedule.rate, effective).err())
-        .unwrap_or_default();
-    Quote { schedule, effective_rate, breaches }
+    RepaymentMethod::ALL.iter().map(|method| Ok(Quote::of(policies, draft(method)?))).collect()
 }

@@ -129,6 +129,15 @@ impl Schedule {
         Ok(Self { method, disbursed_on, amount, rate, term, instalments })
     }
 
+    /// The schedule of the same terms for money that is lent on another day: its dates, and whatever interest follows from
+    /// them, count from that day.
+    ///
+    /// # Errors
+    /// As [`Schedule::draft`].
+    pub fn on(&self, disbursed_on: NaiveDate) -> Result<Self, ScheduleError> {
+        Self::draft(self.method, self.amount, self.rate, self.term, disbursed_on)
+    }
+
     /// All interest together.
     #[must_use]
     pub fn total_interest(&self) -> Money {

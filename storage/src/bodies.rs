@@ -28,6 +28,12 @@ pub fn submission_place(id: SubmissionId) -> String {
     format!("submission|{id}")
 }
 
+/// The place that the text of a frozen contract is sealed for.
+#[must_use]
+pub fn contract_place(id: ApplicationId) -> String {
+    format!("contract|{id}")
+}
+
 /// Who applies (para 6, R-040 to R-043). Sealed in `applications.applicant_sealed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applicant {

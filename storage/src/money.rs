@@ -5,6 +5,8 @@
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::{ApplicationId, PaymentReference};
 use nesie_domain::money::Money;
+use rust_decimal::Decimal;
+use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
 use crate::error::{During, StorageError, ensure_rows};
@@ -249,6 +251,10 @@ pub struct Loan {
     pub accounting_id: String,
     /// The bureau's receipt.
     pub bureau_receipt: String,
+    /// The contract's schedule as of the day on which the money moved, as JSON of the domain's type.
+    pub schedule: Value,
+    /// Of that schedule, percent a year, to one decimal.
+    pub annual_effective_rate: Decimal,
 }
 
 /// Stores the loan of an application.
@@ -262,12 +268,15 @@ pub async fn insert_loan(
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO loans (application_id, loan_reference, accounting_id, bureau_receipt, recorded_at)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO loans (application_id, loan_reference, accounting_id, bureau_receipt, schedule, annual_effective_rate
+             , recorded_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id.as_uuid(),
         loan.loan_reference,
         loan.accounting_id,
         loan.bureau_receipt,
+        loan.schedule,
+        loan.annual_effective_rate,
         at,
     )
     .execute(connection)

@@ -197,7 +197,10 @@ async fn a_contract_that_was_changed_behind_our_back_is_neither_shown_nor_signed
     site.at_stage(&id, "awaiting_signature").await;
     let cms = stack.sandbox.sign(&iin, &site.contract(&id).await, json!({})).await;
     let owner = stack.owner().await;
-    sqlx::query("UPDATE contracts SET content = content || ' '").execute(&owner).await.expect("changed");
+    sqlx::query("UPDATE contracts SET content_sealed = content_sealed || '\\x00'::bytea")
+        .execute(&owner)
+        .await
+        .expect("changed");
     let (status, problem) = site.send(Method::GET, &format!("/v1/applications/{id}/contract"), None).await;
     assert_eq!((status, &problem["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &json!("internal")), "{problem}");
     let path = format!("/v1/applications/{id}/signature");
@@ -208,7 +211,12 @@ async fn a_contract_that_was_changed_behind_our_back_is_neither_shown_nor_signed
     let object = format!("application/{id}");
     stack.proves(&["R-111", "R-113"], &object, "step_parked", json!({"failure_code": "storage.inconsistent"})).await;
 
-    sqlx::query("UPDATE contracts SET content = left(content, -1)").execute(&owner).await.expect("changed back");
+    sqlx::query(
+        "UPDATE contracts SET content_sealed = substring(content_sealed FROM 1 FOR length(content_sealed) - 1)",
+    )
+    .execute(&owner)
+    .await
+    .expect("changed back");
     let (status, answer) = decide(&operations, &step, "retry").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));

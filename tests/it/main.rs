@@ -17,6 +17,7 @@ mod layout;
 mod money;
 mod parking;
 mod payment_matches;
+mod refunds;
 mod replay;
 mod requests;
 mod terms;

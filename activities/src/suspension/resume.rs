@@ -25,7 +25,7 @@ use crate::World;
 use crate::bureaus::owed;
 use crate::calls::{Call, Received};
 use crate::case::CaseSubject;
-use crate::contract::chosen;
+use crate::contract::agreed;
 use crate::failure::Failure;
 use crate::providers::accounting::Resumption as AccrualResumption;
 use crate::providers::bureau::ResumptionOfInformation;
@@ -159,7 +159,7 @@ impl Applying<'_> {
         });
         kept.extend([before.received, resumed.received, payments.received]);
         if self.subject.case.policy.resume_bureau_reporting {
-            let schedule = chosen(self.world, &borrower).await?.schedule;
+            let schedule = agreed(self.world, &borrower).await?;
             let overdue = overdue_days(&schedule.instalments, before.value.principal, since);
             details["bureaus"] = json!(self.resume_reporting(reference, overdue, kept).await?);
             details["overdue_days"] = json!(overdue);

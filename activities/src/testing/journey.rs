@@ -101,8 +101,8 @@ impl Scene {
         json!({ "acknowledged": texts })
     }
 
-    /// Confirmed method and frozen contract.
-    pub(super) async fn reach_contract(&self, plan: &Plan) {
+    /// Confirmed method.
+    pub(super) async fn choose_account(&self, plan: &Plan) {
         let act = self.submit(ActKind::ChooseDisbursementMethod, plan.disbursement.clone()).await;
         let asked = if plan.disbursement["method"] == "merchant" {
             [("merchants", "lookup")]
@@ -113,6 +113,11 @@ impl Scene {
             disbursement_method::check_disbursement_method(&self.world, act).await
         });
         self.expect(checked.await, Stage::Processing { act: None }).await;
+    }
+
+    /// Confirmed method and frozen contract.
+    pub(super) async fn reach_contract(&self, plan: &Plan) {
+        self.choose_account(plan).await;
         let frozen = take(self, plan.care, "freeze_contract", Before::Nothing, &[], async || {
             contract::freeze_contract(&self.world, self.step()).await
         });
@@ -148,7 +153,11 @@ impl Scene {
 
     /// The client's EDS over the frozen contract.
     pub(super) async fn signature(&self, with: &Value) -> Value {
-        let contract = views::contract(&self.world.pool, self.id).await.expect("read").expect("frozen");
+        let contract =
+            views::contract(&self.world.pool, self.id, |place, sealed| self.world.protection.open(place, sealed).ok())
+                .await
+                .expect("read")
+                .expect("frozen");
         let mut request = json!({ "iin": IIN, "data": STANDARD.encode(contract.content) });
         for (name, value) in with.as_object().expect("fields") {
             request[name] = value.clone();

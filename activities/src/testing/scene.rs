@@ -142,6 +142,11 @@ impl Scene {
         self.started_at + TimeDelta::milliseconds(self.steps.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Lets time go by for the steps to come.
+    pub(super) fn wait(&self, time: TimeDelta) {
+        self.steps.fetch_add(time.num_milliseconds(), Ordering::Relaxed);
+    }
+
     /// The input of a step that the system takes.
     pub(super) fn step(&self) -> StepInput {
         StepInput { application_id: self.id, at: self.now() }

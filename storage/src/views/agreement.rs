@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::PgPool;
 
+use crate::bodies::contract_place;
 use crate::error::{During, StorageError};
 
 /// A text as it was shown to the client of one application.
@@ -109,27 +110,34 @@ pub struct Contract {
     pub frozen_at: DateTime<Utc>,
 }
 
-/// The contract of an application, once it is frozen.
+/// The contract of an application, once it is frozen. `open` opens what is sealed for a place.
 ///
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] where the text is not the one that was frozen.
-pub async fn contract(pool: &PgPool, id: ApplicationId) -> Result<Option<Contract>, StorageError> {
+pub async fn contract(
+    pool: &PgPool,
+    id: ApplicationId,
+    open: impl FnOnce(&str, &[u8]) -> Option<Vec<u8>>,
+) -> Result<Option<Contract>, StorageError> {
     let row = sqlx::query!(
-        "SELECT id, number, content, sha256, frozen_at FROM contracts WHERE application_id = $1",
+        "SELECT id, number, content, content_sealed, sha256, frozen_at FROM contracts WHERE application_id = $1",
         id.as_uuid(),
     )
     .fetch_optional(pool)
     .await
     .during("views.contract")?;
     let Some(row) = row else { return Ok(None) };
+    // One that was frozen before contracts were sealed has its text in the clear.
+    let opened = |sealed: Vec<u8>| String::from_utf8(open(&contract_place(id), &sealed)?).ok();
+    let content = row.content.or_else(|| row.content_sealed.and_then(opened));
     // Whoever reads it shows it, has it signed, or pays on it.
-    if sha256(row.content.as_bytes()).as_slice() != row.sha256 {
+    let Some(content) = content.filter(|content| sha256(content.as_bytes()).as_slice() == row.sha256) else {
         return Err(StorageError::Inconsistent { table: "contracts", column: "content", row: id.to_string() });
-    }
+    };
     Ok(Some(Contract {
         id: ContractId::from_uuid(row.id),
         number: row.number,
-        content: row.content,
+        content,
         sha256: row.sha256,
         frozen_at: row.frozen_at,
     }))

@@ -72,8 +72,9 @@ pub async fn page(pool: &PgPool, id: ApplicationId) -> Result<Option<Page>, Stor
                 , a.amount_tiyn AS "amount_tiyn!", a.annual_rate AS "annual_rate!", a.term_months AS "term_months?"
                 , a.term_days AS "term_days?", a.ruleset AS "ruleset!", a.policy_version AS "policy_version!"
                 , a.build AS "build!", a.received_at AS "received_at!", a.stage AS "stage!", a.outcome AS "outcome?"
-                , EXISTS (SELECT FROM contracts k WHERE k.application_id = a.id) AS "contract_frozen!"
-                , d.method AS "choice_method?", d.annual_effective_rate AS "annual_effective_rate?"
+                , k.id IS NOT NULL AS "contract_frozen!"
+                , d.method AS "choice_method?", COALESCE(l.annual_effective_rate, k.annual_effective_rate, d.annual_effective_rate)
+                      AS "annual_effective_rate?"
                 , p.our_reference AS "our_reference?", p.state AS "payment_state?", p.method AS "payment_method?"
                 , s.id AS "parked_id?", s.step AS "step?", s.provider AS "provider?", s.failure_code AS "failure_code?"
                 , s.retry_is_safe AS "retry_is_safe?", s.explanation AS "explanation?", s.parked_at AS "parked_at?"
@@ -82,6 +83,8 @@ pub async fn page(pool: &PgPool, id: ApplicationId) -> Result<Option<Page>, Stor
            FROM applications AS a
            LEFT JOIN schedule_choices AS c ON c.application_id = a.id
            LEFT JOIN schedule_drafts AS d ON d.id = c.draft_id
+           LEFT JOIN contracts AS k ON k.application_id = a.id
+           LEFT JOIN loans AS l ON l.application_id = a.id
            LEFT JOIN payments AS p ON p.application_id = a.id
            LEFT JOIN challenges AS h ON h.id = (a.stage ->> 'challenge_id')::uuid AND h.application_id = a.id
            LEFT JOIN LATERAL (

@@ -65,7 +65,8 @@ pub(crate) async fn acknowledge(
 /// Kind and hash of what was shown; empty while nothing was, which the workflow then refuses.
 async fn shown(app: &App, id: ApplicationId, kind: ActKind) -> Result<Vec<(String, String)>, Problem> {
     if kind == ActKind::RenewConsent {
-        let contract = agreement::contract(&app.pool, id).await?;
+        let contract =
+            agreement::contract(&app.pool, id, |place, sealed| app.protection.open(place, sealed).ok()).await?;
         return Ok(contract
             .map(|contract| (RENEWED_CONSENT.to_owned(), view::hex(&contract.sha256)))
             .into_iter()

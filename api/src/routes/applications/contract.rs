@@ -40,7 +40,9 @@ pub(crate) async fn contract(
     Id(id): Id<ApplicationId>,
 ) -> Result<Json<ContractView>, Problem> {
     acts::visible(&app, &allowed.caller, "GET /v1/applications/{id}/contract", id).await?;
-    let contract = agreement::contract(&app.pool, id).await?.ok_or(Problem::NotFound)?;
+    let contract = agreement::contract(&app.pool, id, |place, sealed| app.protection.open(place, sealed).ok())
+        .await?
+        .ok_or(Problem::NotFound)?;
     Ok(Json(ContractView {
         contract_id: contract.id.as_uuid(),
         number: contract.number,

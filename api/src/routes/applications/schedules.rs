@@ -2,11 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use chrono::NaiveDate;
 use nesie_domain::ids::ApplicationId;
 use nesie_domain::limits::LimitBreach;
 use nesie_domain::schedule::Schedule;
+use nesie_storage::agreement::contract::{Agreed, agreed};
 use nesie_storage::views::agreement::{self, Draft};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -25,6 +28,22 @@ pub(crate) struct Schedules {
     drafts: Vec<DraftView>,
     /// The chosen draft.
     chosen: Option<Uuid>,
+    /// The schedule of the contract once it is frozen, and of the loan once the money moved: its dates and its annual
+    /// effective rate are those of that day, which may be later than the draft's.
+    agreed: Option<AgreedView>,
+}
+
+/// A schedule that was agreed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AgreedSchedule)]
+pub(crate) struct AgreedView {
+    /// The day from which it counts.
+    disbursed_on: NaiveDate,
+    /// Percent a year, to one decimal.
+    annual_effective_rate: String,
+    total_interest: String,
+    total_payable: String,
+    instalments: Vec<InstalmentView>,
 }
 
 /// A draft by one method.
@@ -57,12 +76,27 @@ pub(crate) async fn schedules(
     acts::visible(&app, &allowed.caller, "GET /v1/applications/{id}/schedules", id).await?;
     let (drafts, chosen) = agreement::schedules(&app.pool, id).await?;
     let drafts = drafts.into_iter().map(show).collect::<Result<_, _>>()?;
-    Ok(Json(Schedules { drafts, chosen: chosen.map(|id| id.as_uuid()) }))
+    let agreed = agreed(&app.pool, id).await?.map(show_agreed).transpose()?;
+    Ok(Json(Schedules { drafts, chosen: chosen.map(|id| id.as_uuid()), agreed }))
+}
+
+fn show_agreed(agreed: Agreed) -> Result<AgreedView, Problem> {
+    let schedule = read(agreed.schedule)?;
+    Ok(AgreedView {
+        disbursed_on: schedule.disbursed_on,
+        annual_effective_rate: format!("{:.1}", agreed.annual_effective_rate),
+        total_interest: schedule.total_interest().to_string(),
+        total_payable: schedule.total_payable().to_string(),
+        instalments: instalments(&schedule),
+    })
+}
+
+fn read(schedule: Value) -> Result<Schedule, Problem> {
+    serde_json::from_value(schedule).map_err(|error| internal(&error, "a stored schedule cannot be read"))
 }
 
 fn show(draft: Draft) -> Result<DraftView, Problem> {
-    let schedule: Schedule =
-        serde_json::from_value(draft.schedule).map_err(|error| internal(&error, "a stored schedule cannot be read"))?;
+    let schedule = read(draft.schedule)?;
     let breaches: Vec<LimitBreach> =
         serde_json::from_value(draft.breaches).map_err(|error| internal(&error, "stored breaches cannot be read"))?;
     Ok(DraftView {

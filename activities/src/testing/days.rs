@@ -1,0 +1,132 @@
+//! A contract, and a loan, of another day than the offer's: dates and price are those of their own day.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::calendar::local_date;
+use nesie_domain::quote::Quote;
+use nesie_domain::rate::Rate;
+use nesie_domain::schedule::{RepaymentMethod, Schedule};
+use nesie_workflows::contract::{Transfer, Verdict};
+use rust_decimal::Decimal;
+use sqlx::PgPool;
+
+use super::idempotence::Care;
+use super::journey::Plan;
+use super::scene::{Ask, Scene};
+use crate::subject::Subject;
+use crate::{contract, lists, loan};
+
+/// A schedule that is stored somewhere.
+async fn stored(scene: &Scene, query: &str) -> Schedule {
+    serde_json::from_str(&scene.value(query).await).expect("a schedule")
+}
+
+async fn drafted(scene: &Scene) -> Schedule {
+    stored(scene, "SELECT schedule FROM schedule_drafts WHERE method = 'annuity'").await
+}
+
+fn today(scene: &Scene) -> NaiveDate {
+    local_date(scene.now())
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_contract_that_is_frozen_days_after_the_offer_counts_from_its_own_day(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_offer(plan.care).await;
+    scene.reach_method(&plan).await;
+    let offered = drafted(&scene).await;
+    scene.wait(TimeDelta::days(5));
+    scene.reach_contract(&plan).await;
+    let agreed = stored(&scene, "SELECT schedule FROM contracts").await;
+    assert_eq!(agreed, offered.on(offered.disbursed_on + Days::new(5)).expect("a schedule"));
+    assert_eq!(drafted(&scene).await, offered, "what was shown stays as it was shown");
+    let rate = Quote::of(&Subject::load(&scene.world, scene.id).await.expect("read").policies, agreed.clone());
+    let stored_rate = scene.value("SELECT annual_effective_rate FROM contracts").await;
+    assert_eq!(Some(stored_rate), rate.effective_rate.map(|rate| rate.to_string()));
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn money_that_moves_on_a_later_day_is_owed_from_that_day(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    let agreed = stored(&scene, "SELECT schedule FROM contracts").await;
+    scene.wait(TimeDelta::days(2));
+    lists::refresh_aml_lists(&scene.world, scene.now()).await.expect("refreshed");
+    assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
+    assert_eq!(scene.transfer().await, Ok(Transfer::Confirmed));
+    loan::record_loan(&scene.world, scene.step()).await.expect("recorded");
+    let lent = stored(&scene, "SELECT schedule FROM loans").await;
+    assert_eq!(lent, agreed.on(today(&scene)).expect("a schedule"));
+    assert_eq!(lent.disbursed_on, agreed.disbursed_on + Days::new(2));
+    let books = &scene.ledger("accounting").await[0];
+    assert_eq!(books["instalments"][0]["due_on"], lent.instalments[0].due_on.to_string(), "{books}");
+    assert_eq!(stored(&scene, "SELECT schedule FROM contracts").await, agreed, "the contract stays as it was signed");
+    scene.end().await;
+}
+
+/// A rate whose annuity is within the cap today, and the days after which it no longer is: months differ in length.
+async fn a_rate_that_becomes_too_dear(scene: &Scene) -> (Decimal, u64) {
+    let subject = Subject::load(&scene.world, scene.id).await.expect("read");
+    let within = |percent: Decimal, after: u64| {
+        let rate = Rate::from_percent(percent).expect("a rate");
+        let day = today(scene) + Days::new(after);
+        let schedule = Schedule::draft(RepaymentMethod::Annuity, subject.amount, rate, subject.term, day);
+        Quote::of(&subject.policies, schedule.expect("a schedule")).within_limits()
+    };
+    (3_750..3_900)
+        .map(|hundredths| Decimal::new(hundredths, 2))
+        .filter(|percent| within(*percent, 0))
+        .find_map(|percent| (1..90).find(|after| !within(percent, *after)).map(|after| (percent, after)))
+        .expect("some rate passes the cap between two days")
+}
+
+/// An application at that rate, and how long to wait until it is too dear.
+async fn becoming_too_dear(pool: PgPool) -> (Scene, TimeDelta) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let (percent, after) = a_rate_that_becomes_too_dear(&scene).await;
+    scene.execute(&format!("UPDATE applications SET annual_rate = {percent}")).await;
+    (scene, TimeDelta::days(i64::try_from(after).expect("days")))
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn terms_that_pass_the_cap_before_the_contract_are_refused(pool: PgPool) {
+    let (scene, after) = becoming_too_dear(pool).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_offer(plan.care).await;
+    scene.reach_method(&plan).await;
+    scene.choose_account(&plan).await;
+    scene.wait(after);
+    let refused = Verdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+    assert_eq!(contract::freeze_contract(&scene.world, scene.step()).await, Ok(refused.clone()));
+    assert_eq!(contract::freeze_contract(&scene.world, scene.step()).await, Ok(refused), "a repeat");
+    assert_eq!(scene.value("SELECT count(*) FROM contracts").await, "0");
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn terms_that_pass_the_cap_before_the_money_moves_are_not_paid_on(pool: PgPool) {
+    let (scene, after) = becoming_too_dear(pool).await;
+    let plan = Plan { care: Care::Quick, ..Plan::to_account("dedup") };
+    scene.reach_money(&plan).await;
+    scene.wait(after);
+    lists::refresh_aml_lists(&scene.world, scene.now()).await.expect("refreshed");
+    let refused = Verdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+    assert_eq!(scene.reserve(&plan).await, refused);
+    assert_eq!(scene.payouts().await, 0);
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_transfer_that_was_parked_until_its_terms_passed_the_cap_is_stopped(pool: PgPool) {
+    let (scene, after) = becoming_too_dear(pool).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
+    scene.wait(after);
+    assert_eq!(scene.transfer().await, Ok(Transfer::Stopped { ground: RefusalGround::TermsOutsideLimits }));
+    assert_eq!(scene.payouts().await, 0);
+    scene.end().await;
+}
