@@ -142,6 +142,11 @@ pub(crate) async fn objection(
     if let Some(mut transaction) = world.begin(fact).await? {
         checks.report.received.keep(world, &mut transaction).await?;
         checks.owned.received.keep(world, &mut transaction).await?;
+        // Where the lists were still those of the assessment, its own record says so.
+        if let Some((screening, found, versions)) = &checks.lists {
+            let diligence = due_diligence(subject, &key, screening, Some(found), versions, input.at);
+            rows::insert_due_diligence(&mut transaction, &diligence).await?;
+        }
         pool::commit(transaction).await?;
     }
     Ok(objection)

@@ -6,6 +6,7 @@ use nesie_domain::act::ActKind;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
 use nesie_domain::ids::{ApplicationId, ScreeningMatchId};
+use nesie_domain::iin::IinWarning;
 use nesie_domain::person::ClientKind;
 use nesie_domain::screening::{ListCategory, ScreeningResult, Subject as Screened, screen};
 use nesie_storage::bodies::Decision as DecisionBody;
@@ -155,11 +156,15 @@ pub(crate) fn due_diligence(
     lists: &[ListVersion],
     at: DateTime<Utc>,
 ) -> DueDiligence {
-    let politically_exposed = subject.applicant.politically_exposed;
+    let applicant = &subject.applicant;
+    let politically_exposed = applicant.politically_exposed;
+    // No reason to refuse, but whoever looks into it later sees that it was odd.
+    let warnings = applicant.birth_date.map_or_else(|| applicant.iin.warnings(), |date| applicant.iin.warnings_against(date));
+    let warnings: Vec<&str> = warnings.iter().map(IinWarning::code).collect();
     DueDiligence {
         application_id: subject.id(),
         occasion: occasion.to_owned(),
-        verdict: json!({ "screening": screening, "found": found }),
+        verdict: json!({ "screening": screening, "found": found, "iin_warnings": warnings }),
         risk_level: if politically_exposed { "high" } else { "standard" }.to_owned(),
         politically_exposed,
         list_versions: lists_json(lists),

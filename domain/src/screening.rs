@@ -118,7 +118,7 @@ impl std::fmt::Debug for PreparedEntry {
 pub struct Subject {
     iin: Iin,
     name: String,
-    birth_date: Option<NaiveDate>,
+    birth_dates: [Option<NaiveDate>; 2],
 }
 
 impl std::fmt::Debug for Subject {
@@ -128,11 +128,12 @@ impl std::fmt::Debug for Subject {
 }
 
 impl Subject {
-    /// A client; where no birth date is known, the hint of the IIN serves.
+    /// A client. Both the birth date that he gave and the one that his number suggests are compared, and the likelier counts:
+    /// either may be wrong, and only the first is his to choose.
     #[must_use]
     pub fn new(iin: Iin, name: &PersonName, birth_date: Option<NaiveDate>) -> Self {
-        let birth_date = birth_date.or_else(|| iin.birth_date_hint());
-        Self { iin, name: name.full(), birth_date }
+        let birth_dates = [birth_date, iin.birth_date_hint()];
+        Self { iin, name: name.full(), birth_dates }
     }
 }
 
@@ -193,7 +194,7 @@ pub fn name_score_percent(one: &str, other: &str) -> u8 {
 }
 
 fn compare(subject: &Subject, subject_tokens: &[Token], entry: &PreparedEntry, threshold: u8) -> Option<Match> {
-    let (reason, points, minimum) = match birth_dates(subject.birth_date, entry.person.birth_date) {
+    let (reason, points, minimum) = match birth_dates(subject, entry.person.birth_date) {
         BirthDates::Same if entry.numbered => {
             (MatchReason::NameAndBirthDateDespiteIin, 0, DESPITE_IIN_MINIMUM.max(threshold))
         }
@@ -218,17 +219,22 @@ fn compare(subject: &Subject, subject_tokens: &[Token], entry: &PreparedEntry, t
     })
 }
 
+/// The likeliest last.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum BirthDates {
-    Same,
-    Close,
-    Other,
     Unknown,
+    Other,
+    Close,
+    Same,
 }
 
-fn birth_dates(one: Option<NaiveDate>, other: Option<NaiveDate>) -> BirthDates {
-    let (Some(one), Some(other)) = (one, other) else {
-        return BirthDates::Unknown;
-    };
+fn birth_dates(subject: &Subject, listed: Option<NaiveDate>) -> BirthDates {
+    let Some(listed) = listed else { return BirthDates::Unknown };
+    let known = subject.birth_dates.into_iter().flatten();
+    known.map(|date| likeness(date, listed)).max().unwrap_or(BirthDates::Unknown)
+}
+
+fn likeness(one: NaiveDate, other: NaiveDate) -> BirthDates {
     if one == other {
         return BirthDates::Same;
     }

@@ -4,6 +4,9 @@
 use std::sync::Once;
 use std::time::Duration;
 
+/// The longest that a call may be waited for; a step's own time-out is longer.
+pub const TIMEOUT_MILLISECONDS_MAX: u64 = 30_000;
+
 /// How long a call to a provider may take. The total must stay below the time that a step may take in one try.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct HttpSettings {
@@ -11,7 +14,8 @@ pub struct HttpSettings {
     #[arg(long, env = "NESIE_HTTP_CONNECT_TIMEOUT_MILLISECONDS", default_value_t = 2_000)]
     pub connect_timeout_milliseconds: u64,
     /// Longest wait for a whole answer, in milliseconds.
-    #[arg(long, env = "NESIE_HTTP_TIMEOUT_MILLISECONDS", default_value_t = 5_000)]
+    #[arg(long, env = "NESIE_HTTP_TIMEOUT_MILLISECONDS", default_value_t = 5_000,
+        value_parser = clap::value_parser!(u64).range(100..=TIMEOUT_MILLISECONDS_MAX))]
     pub timeout_milliseconds: u64,
 }
 

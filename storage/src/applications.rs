@@ -229,6 +229,8 @@ pub struct ToStart {
     pub received_at: DateTime<Utc>,
     /// How long the client has.
     pub valid_for_seconds: i64,
+    /// The limits that bind it.
+    pub policy: PolicySet,
 }
 
 /// The oldest applications that are not marked started, locked for this transaction; those that another relay holds are
@@ -238,21 +240,23 @@ pub struct ToStart {
 /// [`StorageError::Driver`].
 pub async fn to_start(connection: &mut PgConnection, limit: i64) -> Result<Vec<ToStart>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT id, received_at, valid_for_seconds FROM applications WHERE started_at IS NULL
+        "SELECT id, received_at, valid_for_seconds, policy FROM applications WHERE started_at IS NULL
          ORDER BY received_at LIMIT $1 FOR UPDATE SKIP LOCKED",
         limit,
     )
     .fetch_all(connection)
     .await
     .during("applications.to_start")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ToStart {
-            id: ApplicationId::from_uuid(row.id),
-            received_at: row.received_at,
-            valid_for_seconds: row.valid_for_seconds,
+    rows.into_iter()
+        .map(|row| {
+            Ok(ToStart {
+                id: ApplicationId::from_uuid(row.id),
+                received_at: row.received_at,
+                valid_for_seconds: row.valid_for_seconds,
+                policy: read_policy(row.id, row.policy)?,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Marks an application as started (delivery state of the start relay).
@@ -276,6 +280,14 @@ pub(crate) fn read_stage(id: Uuid, stage: Value) -> Result<Stage, StorageError> 
     serde_json::from_value(stage).map_err(|_| StorageError::Inconsistent {
         table: "applications",
         column: "stage",
+        row: id.to_string(),
+    })
+}
+
+fn read_policy(id: Uuid, policy: Value) -> Result<PolicySet, StorageError> {
+    serde_json::from_value(policy).map_err(|_| StorageError::Inconsistent {
+        table: "applications",
+        column: "policy",
         row: id.to_string(),
     })
 }

@@ -18,6 +18,7 @@ mod money;
 mod parking;
 mod payment_matches;
 mod refunds;
+mod refused_starts;
 mod replay;
 mod requests;
 mod terms;

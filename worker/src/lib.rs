@@ -1,6 +1,7 @@
 //! The worker: wires workflows and activities to Temporal, and runs the relays.
 //! Never listens to anybody but the operator's health check, and never decides anything.
 
+mod attributes;
 mod health;
 mod relays;
 mod schedules;
@@ -41,6 +42,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
         .context("the database can not be reached")?;
     nesie_storage::migrate::check_schema(&pool).await.context("the schema is not the one of this build")?;
     let client = nesie_platform::temporal::connect("nesie-worker").await?;
+    attributes::check(&client).await?;
     let world = settings.world(pool.clone())?.with_temporal(client.clone());
     let runtime = Runtime::from_current_tokio(Default::default())?;
     let options = options(&settings, world)?;

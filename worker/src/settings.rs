@@ -60,9 +60,6 @@ pub struct Settings {
     /// Events after which a case with many acts goes on as a new run, before its history grows too long.
     #[arg(long, env = "NESIE_CASE_EVENTS_MAX", default_value_t = EVENTS_MAX, value_parser = clap::value_parser!(u32).range(100..=10_000))]
     pub case_events_max: u32,
-    /// How long a pending transfer is waited for before a person is asked, in seconds.
-    #[arg(long, env = "NESIE_PAYMENT_PATIENCE_SECONDS", default_value_t = 3_600)]
-    pub payment_patience_seconds: u64,
     /// How often the relays look for work, in milliseconds.
     #[arg(long, env = "NESIE_RELAY_PAUSE_MILLISECONDS", default_value_t = 100)]
     pub relay_pause_milliseconds: u64,
@@ -142,7 +139,6 @@ impl Settings {
                 longest_pause_milliseconds: self.step_longest_pause_milliseconds,
             },
             case_events_max: self.case_events_max,
-            payment_patience_seconds: self.payment_patience_seconds,
             pause: Duration::from_millis(self.relay_pause_milliseconds),
         }
     }

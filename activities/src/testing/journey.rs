@@ -291,6 +291,8 @@ async fn to_an_account_by_annuity(pool: PgPool) {
     let plan = Plan::thorough("annuity", json!({ "method": "account", "iban": IBAN, "payment_profile": "dedup" }));
     steps_are_idempotent(&scene, &plan).await;
     assert_eq!(scene.value("SELECT risk_level FROM due_diligence").await, "high");
+    let warned = scene.value("SELECT verdict -> 'iin_warnings' FROM due_diligence").await;
+    assert_eq!(warned, r#"["iin.birth_date_differs"]"#, "the client gave the day after");
     assert_eq!(scene.value("SELECT count(*) FROM signatures WHERE accepted").await, "1");
     scene.end().await;
 }

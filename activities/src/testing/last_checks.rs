@@ -35,6 +35,26 @@ async fn a_transfer_that_comes_late_is_checked_again_before_its_first_call(pool:
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_list_that_names_the_client_before_a_late_transfer_is_kept_with_its_version(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("plain");
+    scene.reach_money(&plan).await;
+    scene.reserve(&plan).await;
+    listed(&scene, Some(IIN), "Совсем").await;
+    refresh(&scene).await;
+    let ground = RefusalGround::TerrorismFinancingList;
+    let stopped = transfer::transfer_money(&scene.world, a_day_later(&scene)).await.expect("an answer");
+    assert_eq!(stopped, Transfer::Stopped { ground });
+    assert_eq!(scene.payouts().await, 0);
+    let kept = "FROM due_diligence AS d, jsonb_array_elements(d.list_versions) AS v, aml_list_versions AS l
+                WHERE d.occasion LIKE 'transfer_money:checked:%' AND d.verdict #>> '{found,verdict}' = 'exact'
+                AND l.current AND l.version = v ->> 'version' AND l.category = v ->> 'category'";
+    assert_eq!(scene.value(&format!("SELECT count(*) {kept}")).await, "2", "both lists, as they were searched");
+    assert_nothing_tips_off(&scene).await;
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_transfer_that_comes_late_goes_on_at_the_next_try_of_the_same_step(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     let plan = Plan::to_account("dedup");

@@ -103,7 +103,7 @@ impl Scene {
             kind: ask.kind,
             iin: Iin::parse(IIN).expect("the control digit holds"),
             name: PersonName::parse("Жанбырбаев", "Ұлықпан", Some("Өтегенұлы")).expect("a name"),
-            birth_date: None,
+            birth_date: NaiveDate::from_ymd_opt(1987, 10, 9),
             identity_document: IdentityDocument::parse("identity_card", "012345678", ask.document_expires_on)
                 .expect("a document"),
             phone: Phone::parse("+77011234567").expect("a phone"),

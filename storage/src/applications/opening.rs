@@ -2,12 +2,10 @@
 //! Never opens what is sealed.
 
 use nesie_domain::ids::{ApplicationId, SubmissionId};
-use nesie_domain::limits::PolicySet;
 use serde_json::Value;
 use sqlx::PgExecutor;
-use uuid::Uuid;
 
-use super::{Application, read_outcome, read_stage};
+use super::{Application, read_outcome, read_policy, read_stage};
 use crate::error::{During, StorageError};
 use crate::submissions::Submission;
 
@@ -108,12 +106,4 @@ pub async fn open(
         })
     })
     .transpose()
-}
-
-fn read_policy(id: Uuid, policy: Value) -> Result<PolicySet, StorageError> {
-    serde_json::from_value(policy).map_err(|_| StorageError::Inconsistent {
-        table: "applications",
-        column: "policy",
-        row: id.to_string(),
-    })
 }

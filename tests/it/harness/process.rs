@@ -40,6 +40,13 @@ impl Process {
         assert!(status.success(), "{} ended with {status}:\n{}", self.name, self.tail());
     }
 
+    /// Waits for a process that ends by itself, and fails if it ends well. Returns the end of its log.
+    pub(crate) fn fail(mut self) -> String {
+        let status = self.child.wait().expect("a child can be waited for");
+        assert!(!status.success(), "{} ended well:\n{}", self.name, self.tail());
+        self.tail()
+    }
+
     /// Waits until `url` answers 200, and fails as soon as the process dies.
     pub(crate) async fn ready(&mut self, url: &str) {
         let client = nesie_platform::http::client(Default::default()).expect("a client");

@@ -245,6 +245,19 @@ impl Stack {
         self.worker.ready(&format!("{}/readyz", self.worker_url)).await;
     }
 
+    /// Whether the worker says that it is ready.
+    pub(crate) async fn worker_is_ready(&self) -> bool {
+        let answer = self.client.get(format!("{}/readyz", self.worker_url)).send().await.expect("the worker answers");
+        answer.status().is_success()
+    }
+
+    /// Starts one more process of ours, which must not stay; what it said.
+    pub(crate) fn refused_start(&self, program: &str, arguments: &[&str], with: &[(&str, &str)]) -> String {
+        let mut environment = self.worker_environment.clone();
+        environment.extend(with.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())));
+        Process::start(program, arguments, &environment, &self.directory).fail()
+    }
+
     /// The stack's database, as the application sees it: for what only a row can show.
     pub(crate) async fn database(&self) -> PgPool {
         connect(&self.application_database, "nesie-tests", 2).await.expect("the stack's database")

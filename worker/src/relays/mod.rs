@@ -29,7 +29,6 @@ pub(crate) struct RelaySettings {
     pub(crate) budget: RetryBudget,
     /// Events after which a case goes on as a new run.
     pub(crate) case_events_max: u32,
-    pub(crate) payment_patience_seconds: u64,
     pub(crate) pause: Duration,
 }
 

@@ -30,7 +30,7 @@ async fn start(client: &Temporal, settings: &RelaySettings, row: &ToStart) -> an
         valid_for_seconds: u64::try_from(row.valid_for_seconds)
             .context("valid_for_seconds is positive by constraint")?,
         budget: settings.budget,
-        payment_patience_seconds: settings.payment_patience_seconds,
+        payment_patience_seconds: u64::from(row.policy.payment_status_patience_minutes()) * 60,
     };
     let options = WorkflowStartOptions::new(settings.task_queue.clone(), workflow_id(row.id))
         .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
