@@ -159,7 +159,8 @@ pub(crate) fn due_diligence(
     let applicant = &subject.applicant;
     let politically_exposed = applicant.politically_exposed;
     // No reason to refuse, but whoever looks into it later sees that it was odd.
-    let warnings = applicant.birth_date.map_or_else(|| applicant.iin.warnings(), |date| applicant.iin.warnings_against(date));
+    let warnings =
+        applicant.birth_date.map_or_else(|| applicant.iin.warnings(), |date| applicant.iin.warnings_against(date));
     let warnings: Vec<&str> = warnings.iter().map(IinWarning::code).collect();
     DueDiligence {
         application_id: subject.id(),

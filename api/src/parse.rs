@@ -327,7 +327,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        let message = "Параметры запроса не читаются или повторяются";
+        let message = "Параметры запроса не читаются, повторяются или неизвестны";
         query.map(|query| Self(query.0)).map_err(|_| Problem::field("?", "query.malformed", message))
     }
 }

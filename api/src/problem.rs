@@ -109,6 +109,18 @@ impl Problem {
         Self::Invalid(vec![FieldError { pointer: pointer.to_owned(), code: code.to_owned(), message: message.into() }])
     }
 
+    /// The second of two readings of one request, or every field that either of them refuses.
+    pub(crate) fn and<T>(one: Result<(), Self>, other: Result<T, Self>) -> Result<T, Self> {
+        match (one, other) {
+            (Err(Self::Invalid(mut errors)), Err(Self::Invalid(more))) => {
+                errors.extend(more);
+                Err(Self::Invalid(errors))
+            }
+            (Err(problem), _) => Err(problem),
+            (Ok(()), other) => other,
+        }
+    }
+
     /// The one match from problem to status, stable code and texts.
     fn describe(&self) -> (StatusCode, &'static str, &'static str, &'static str) {
         match self {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Front, NewApplication, OwnServers, Stack, StackOptions, account};
+use crate::harness::{Front, NewApplication, OwnServers, Stack, StackOptions, account, eventually};
 use crate::parking::{decide, parked};
 
 /// Walks a new application up to the money, at a profile of the payment provider. Returns its id.
@@ -78,6 +78,8 @@ async fn survives_the_death_of(victim: Victim, profile: &str) {
     for (_, id, _) in &held {
         granted_and_paid_once(&stack, &site, id).await;
     }
+    let moved = stack.sandbox.movements().await;
+    assert_eq!(moved.len(), held.len(), "nothing was paid under another reference either: {moved:?}");
 }
 
 #[tokio::test]
@@ -194,11 +196,32 @@ async fn callbacks_early_twice_or_forged_change_nothing_but_the_moment() {
     let id = send_off(&stack, &site, "dedup").await;
     granted_and_paid_once(&stack, &site, &id).await;
 
+    let received = "SELECT count(*), count(passed_on_at) FROM inbox";
+    let database = stack.database().await;
+    eventually("each of them is received once, however often it came, and passed on", async || {
+        let counts: (i64, i64) = sqlx::query_as(received).fetch_one(&database).await.expect("counted");
+        if counts == (2, 2) { Ok(()) } else { Err(format!("{counts:?}")) }
+    })
+    .await;
+    assert_eq!(stack.sandbox.movements().await.len(), 2);
+
     let (status, answer) = site
         .send(Method::POST, "/v1/callbacks/payments", Some(json!({"event_id": "e", "order_id": "o", "status": 2})))
         .await;
     assert_eq!(status, 401, "an unsigned callback: {answer}");
     stack.proves_denial("R-199", "inbox/payments", "POST /v1/callbacks/payments", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_callback_wakes_the_workflow_that_waits_for_a_pending_transfer() {
+    let stack = Stack::start().await;
+    let site = stack.site().await;
+    // Long enough to be awaited in a pause, which is longer each time.
+    stack.sandbox.fault("payments", "transfer", json!({"kind": "processing", "milliseconds": 5_000}), Some(1)).await;
+    let id = send_off(&stack, &site, "dedup").await;
+    granted_and_paid_once(&stack, &site, &id).await;
+    let history = stack.history(&format!("application/{id}")).await;
+    assert!(String::from_utf8_lossy(&history).contains("payment_callback"), "it was told, and asked for the status");
 }
 
 #[tokio::test]

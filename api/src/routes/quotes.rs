@@ -109,7 +109,7 @@ pub(crate) async fn quote(
     let (terms, disbursed_on) = read(&body, today)?;
     let policies = policy::set_on(&app.pool, today).await?;
     let quotes = quote::quote(&policies, terms.amount, terms.rate, terms.term, disbursed_on)
-        .map_err(|error| Problem::field("", error.code(), error.message_ru()))?;
+        .map_err(|error| Problem::field("/amount", error.code(), error.message_ru()))?;
     Ok(Json(Quotes { quotes: quotes.iter().map(QuoteView::from).collect(), policy_version: policies.version() }))
 }
 
@@ -134,6 +134,7 @@ pub(crate) fn read_terms(fields: &mut Fields) -> Option<Terms> {
     if amount.is_some_and(|amount| !amount.is_positive()) {
         fields.refuse("/amount", "money.not_positive", "Сумма должна быть больше нуля");
     }
+    let amount = amount.filter(|amount| amount.is_positive());
     let rate = fields.parsed("/annual_rate", Rate::parse);
     let term = read_term(fields);
     Some(Terms { amount: amount?, rate: rate?, term: term? })

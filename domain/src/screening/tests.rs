@@ -70,10 +70,12 @@ fn the_birth_date_opens_or_closes_the_gate() {
 fn a_birth_date_of_the_clients_own_choosing_does_not_hide_the_one_in_his_number() {
     let name = PersonName::parse("Нұрланов", "Ержан", Some("Болатұлы")).expect("a name");
     let client = |given| Subject::new(Iin::parse("871008401427").expect("an IIN"), &name, Some(day(given)));
-    let found = |given, listed| match screen(&client(given), &[entry("Нурланов Ержан Болатулы", None, Some(listed))], 88) {
-        ScreeningResult::Fuzzy { best } => Some(best[0].reason),
-        _ => None,
-    };
+    let found =
+        |given, listed| match screen(&client(given), &[entry("Нурланов Ержан Болатулы", None, Some(listed))], 88)
+        {
+            ScreeningResult::Fuzzy { best } => Some(best[0].reason),
+            _ => None,
+        };
     assert_eq!(found("1995-03-01", "1987-10-08"), Some(MatchReason::NameAndBirthDate), "by the number");
     assert_eq!(found("1995-03-01", "1995-03-01"), Some(MatchReason::NameAndBirthDate), "by what he gave");
     assert_eq!(found("1995-03-01", "1987-08-10"), Some(MatchReason::NameAndCloseBirthDate));

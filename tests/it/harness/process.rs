@@ -40,11 +40,11 @@ impl Process {
         assert!(status.success(), "{} ended with {status}:\n{}", self.name, self.tail());
     }
 
-    /// Waits for a process that ends by itself, and fails if it ends well. Returns the end of its log.
+    /// Waits for a process that ends by itself, and fails if it ends well. Returns its log.
     pub(crate) fn fail(mut self) -> String {
         let status = self.child.wait().expect("a child can be waited for");
         assert!(!status.success(), "{} ended well:\n{}", self.name, self.tail());
-        self.tail()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Waits until `url` answers 200, and fails as soon as the process dies.

@@ -95,6 +95,13 @@ impl Sandbox {
         ledger["entries"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Every movement of money, under whatever reference.
+    pub(crate) async fn movements(&self) -> Vec<Value> {
+        let mut entries = self.ledger("payments").await;
+        entries.retain(|entry| entry["amount"].is_i64());
+        entries
+    }
+
     /// Every movement of money under one of our references.
     pub(crate) async fn payouts(&self, our_reference: &str) -> Vec<Value> {
         let mut entries = self.ledger("payments").await;

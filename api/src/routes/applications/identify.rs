@@ -86,19 +86,20 @@ fn read(body: &[u8]) -> Result<Identification, Problem> {
     let challenge_id = fields.parsed("/challenge_id", str::parse::<ChallengeId>);
     let image_type = fields.text("/image_type");
     let image = fields.text("/image");
-    let decoded = image.as_ref().and_then(|image| STANDARD.decode(image).ok());
-    match (&image, &decoded, image_type.as_deref()) {
-        (Some(_), None, _) => fields.refuse("/image", "image.base64", "Изображение передаётся в base64"),
-        (_, Some(bytes), _) if bytes.len() > IMAGE_BYTES_MAX => {
+    let known = image_type.as_deref().filter(|kind| matches!(*kind, "image/png" | "image/jpeg"));
+    if image_type.is_some() && known.is_none() {
+        fields.refuse("/image_type", "image_type.unknown", "Допустимые значения: image/png, image/jpeg");
+    }
+    match image.as_ref().map(|image| STANDARD.decode(image)) {
+        None => {}
+        Some(Err(_)) => fields.refuse("/image", "image.base64", "Изображение передаётся в base64"),
+        Some(Ok(bytes)) if bytes.len() > IMAGE_BYTES_MAX => {
             fields.refuse("/image", "image.too_large", "Изображение не больше 2 МиБ");
         }
-        (_, Some(bytes), Some(kind @ ("image/png" | "image/jpeg"))) if !starts_as(bytes, kind) => {
+        Some(Ok(bytes)) if known.is_some_and(|kind| !starts_as(&bytes, kind)) => {
             fields.refuse("/image", "image.other_type", "Содержимое не соответствует image_type");
         }
-        (_, _, Some(kind)) if !matches!(kind, "image/png" | "image/jpeg") => {
-            fields.refuse("/image_type", "image_type.unknown", "Допустимые значения: image/png, image/jpeg");
-        }
-        _ => {}
+        Some(Ok(_)) => {}
     }
     let read = challenge_id.zip(image).zip(image_type);
     fields.finish(read.map(|((challenge_id, image), image_type)| Identification { challenge_id, image, image_type }))
@@ -134,6 +135,7 @@ mod tests {
         assert_eq!(codes(&png, "image/jpeg"), ["image.other_type"]);
         assert_eq!(codes(&png, "image/gif"), ["image_type.unknown"]);
         assert_eq!(codes("not base64!", "image/png"), ["image.base64"]);
+        assert_eq!(codes("not base64!", "image/gif"), ["image_type.unknown", "image.base64"], "each is named");
         let large = STANDARD.encode([b"\x89PNG\r\n\x1a\n".as_slice(), &vec![0; IMAGE_BYTES_MAX]].concat());
         assert_eq!(codes(&large, "image/png"), ["image.too_large"]);
     }

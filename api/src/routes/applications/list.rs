@@ -40,6 +40,7 @@ const OUTCOMES: [&str; 5] = ["granted", "refused", "withdrawn", "expired", "fail
 
 /// Which applications.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// How many entries at most, 1 to 200; 50 when absent.
@@ -82,8 +83,8 @@ pub(crate) async fn list(
     Parameters(query): Parameters<ListQuery>,
 ) -> Result<Json<Applications>, Problem> {
     let caller = &allowed.caller;
-    check_names(query.stage.as_deref(), query.outcome.as_deref())?;
-    let page = PageQuery { limit: query.limit, cursor: query.cursor }.read()?;
+    let page = PageQuery { limit: query.limit, cursor: query.cursor }.read();
+    let page = Problem::and(check_names(query.stage.as_deref(), query.outcome.as_deref()), page)?;
     let sees_aml = caller.sees_aml();
     let filter = Filter {
         submitted_by: (!caller.is_staff()).then_some(caller.actor.as_str()),

@@ -26,11 +26,11 @@ use crate::acts;
 use crate::app::App;
 use crate::auth::{Allowed, Caller, ServiceOnly};
 use crate::idempotency::{IdempotencyKey, give};
-use crate::parse::Body;
-use crate::problem::{FieldError, Problem, internal};
+use crate::parse::{Body, Fields};
+use crate::problem::{Problem, internal};
 use crate::routes::quotes::Terms;
 use crate::view;
-use read::{ApplicationRequest, NOT_SUPPORTED_CHANNEL, Parsed, parse};
+use read::{ApplicationRequest, NOT_SUPPORTED_CHANNEL, Parsed, read};
 
 const ROUTE: &str = "POST /v1/applications";
 /// The edition of the Rules that this build follows; an application keeps its own (design invariant 12).
@@ -70,53 +70,55 @@ pub(crate) async fn submit(
     let received_at = crate::time::now();
     let today = crate::time::day(received_at);
     let policies = policy::set_on(&app.pool, today).await?;
-    let parsed = parse(&body, today, &policies)?;
-    check_channel(policy::channel(&app.pool, parsed.channel.as_str()).await?.as_ref(), &parsed.channel, received_at)?;
-    check_terms(&policies, parsed.terms, today)?;
+    let mut draft = read(&body, today, &policies)?;
+    if let Some(channel) = &draft.channel {
+        let known = policy::channel(&app.pool, channel.as_str()).await?;
+        check_channel(&mut draft.fields, known.as_ref(), channel, received_at);
+    }
+    if let Some(terms) = draft.terms {
+        check_terms(&mut draft.fields, &policies, terms, today);
+    }
+    let parsed = draft.finish()?;
     store(&app, caller, &request, &fingerprint, &parsed, &policies, received_at).await.map(give)
 }
 
 /// Whether the channel may be used (paras 3, 4).
-fn check_channel(known: Option<&KnownChannel>, channel: &Channel, at: DateTime<Utc>) -> Result<(), Problem> {
+fn check_channel(fields: &mut Fields, known: Option<&KnownChannel>, channel: &Channel, at: DateTime<Utc>) {
     match known {
-        None => Err(Problem::field("/channel", "channel.unknown", "Такого канала нет")),
+        None => fields.refuse("/channel", "channel.unknown", "Такого канала нет"),
         Some(known) if known.kind == "terminal" => {
-            Err(Problem::field("/channel", "channel.not_supported", NOT_SUPPORTED_CHANNEL))
+            fields.refuse("/channel", "channel.not_supported", NOT_SUPPORTED_CHANNEL);
         }
         Some(known) if known.active_from > at => {
             tracing::warn!(channel = %channel, "an application came by a channel that is not open yet");
-            Err(Problem::field("/channel", "channel.not_active", "Канал ещё не открыт"))
+            fields.refuse("/channel", "channel.not_active", "Канал ещё не открыт");
         }
-        Some(_) => Ok(()),
+        Some(_) => {}
     }
 }
 
 /// Refused only where no method's terms are within the limits; each breached limit is named once.
-fn check_terms(policies: &PolicySet, terms: Terms, today: NaiveDate) -> Result<(), Problem> {
-    let quotes = quote::quote(policies, terms.amount, terms.rate, terms.term, today)
-        .map_err(|error| Problem::field("/amount", error.code(), error.message_ru()))?;
-    if quotes.iter().any(quote::Quote::within_limits) {
-        return Ok(());
-    }
-    let mut errors: Vec<FieldError> = Vec::new();
+fn check_terms(fields: &mut Fields, policies: &PolicySet, terms: Terms, today: NaiveDate) {
+    let quotes = match quote::quote(policies, terms.amount, terms.rate, terms.term, today) {
+        Ok(quotes) if quotes.iter().any(quote::Quote::within_limits) => return,
+        Ok(quotes) => quotes,
+        Err(error) => return fields.refuse("/amount", error.code(), error.message_ru()),
+    };
+    let mut named: Vec<&str> = Vec::new();
     for breach in quotes.iter().flat_map(|quote| &quote.breaches) {
         let pointer = match breach.rule {
             LimitRule::AmountMaximumIndices | LimitRule::ShortLoanAmountIndices => "/amount",
             _ => "/annual_rate",
         };
-        if errors.iter().all(|error| error.code != breach.code()) {
-            errors.push(FieldError {
-                pointer: pointer.to_owned(),
-                code: breach.code().to_owned(),
-                message: breach.message_ru(),
-            });
+        if !named.contains(&breach.code()) {
+            named.push(breach.code());
+            fields.refuse(pointer, breach.code(), breach.message_ru());
         }
     }
-    if errors.is_empty() {
+    if named.is_empty() {
         let message = "ГЭСВ по этим условиям рассчитать нельзя";
-        return Err(Problem::field("/annual_rate", "effective_rate.not_computable", message));
+        fields.refuse("/annual_rate", "effective_rate.not_computable", message);
     }
-    Err(Problem::Invalid(errors))
 }
 
 /// Key, application, audit and answer in one transaction.
@@ -194,8 +196,10 @@ fn answer(id: ApplicationId, stage: &Stage) -> StoredAnswer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use nesie_domain::limits::default_rows;
+
+    use super::*;
+    use crate::problem::FieldError;
 
     fn day() -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 11, 22).expect("a date")
@@ -205,6 +209,16 @@ mod tests {
         PolicySet::new(default_rows(), day()).expect("the seed is complete")
     }
 
+    fn refused_by(check: impl FnOnce(&mut Fields)) -> Vec<FieldError> {
+        let mut fields = Fields::read(b"{}").expect("an object");
+        check(&mut fields);
+        match fields.finish(Some(())) {
+            Ok(()) => Vec::new(),
+            Err(Problem::Invalid(errors)) => errors,
+            Err(other) => panic!("not a 422: {other:?}"),
+        }
+    }
+
     #[test]
     fn terms_above_every_cap_are_refused_with_the_limits_named() {
         let terms = |amount: &str, rate: &str| Terms {
@@ -212,14 +226,11 @@ mod tests {
             rate: nesie_domain::rate::Rate::parse(rate).expect("a rate"),
             term: Term::months(12).expect("a term"),
         };
-        assert_eq!(check_terms(&policies(), terms("300000.00", "36.0"), day()), Ok(()));
-        let Err(Problem::Invalid(errors)) = check_terms(&policies(), terms("300000.00", "90.0"), day()) else {
-            panic!("refused")
-        };
+        let refused = |amount, rate| refused_by(|fields| check_terms(fields, &policies(), terms(amount, rate), day()));
+        assert_eq!(refused("300000.00", "36.0"), []);
+        let errors = refused("300000.00", "90.0");
         assert!(errors.iter().all(|error| error.pointer == "/annual_rate") && !errors.is_empty(), "{errors:?}");
-        let Err(Problem::Invalid(errors)) = check_terms(&policies(), terms("900000000.00", "36.0"), day()) else {
-            panic!("refused")
-        };
+        let errors = refused("900000000.00", "36.0");
         assert!(errors.iter().any(|error| error.pointer == "/amount"), "{errors:?}");
     }
 
@@ -233,10 +244,9 @@ mod tests {
             operations: Vec::new(),
             active_from,
         };
-        let code = |known: Option<&KnownChannel>| match check_channel(known, &channel, at) {
-            Ok(()) => String::new(),
-            Err(Problem::Invalid(errors)) => errors[0].code.clone(),
-            Err(other) => panic!("not a 422: {other:?}"),
+        let code = |known: Option<&KnownChannel>| {
+            let errors = refused_by(|fields| check_channel(fields, known, &channel, at));
+            errors.first().map_or_else(String::new, |error| error.code.clone())
         };
         assert_eq!(code(None), "channel.unknown");
         assert_eq!(code(Some(&known("terminal", at))), "channel.not_supported");

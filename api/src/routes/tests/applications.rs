@@ -66,6 +66,24 @@ async fn a_bad_request_names_its_fields_and_stores_nothing(pool: PgPool) {
     let pointers: Vec<_> =
         answer.body["errors"].as_array().expect("errors").iter().map(|error| error["pointer"].clone()).collect();
     assert_eq!(pointers, ["/client/iin", "/annual_rate"]);
+    bad["channel"] = "fax".into();
+    bad["annual_rate"] = "99.0".into();
+    let answer = api.post(&service, "/v1/applications", "key-1", &bad).await;
+    let mut codes: Vec<_> =
+        answer.body["errors"].as_array().expect("errors").iter().map(|error| error["code"].clone()).collect();
+    codes.dedup();
+    for code in ["iin.checksum", "channel.unknown", "limit.effective_rate"] {
+        assert!(codes.contains(&code.into()), "each is named at once: {codes:?}");
+    }
+    let list = api.get(&service, "/v1/applications?stage=no&limit=0").await;
+    let pointers: Vec<_> =
+        list.body["errors"].as_array().expect("errors").iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["?stage", "?limit"]);
+    let misspelt = api.get(&service, "/v1/applications?stages=closed").await;
+    assert_eq!((misspelt.status, misspelt.code()), (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request"));
+    let huge = json!({"amount": "92233720368547758.07", "annual_rate": "36.0", "term_months": 12});
+    let quotes = api.post(&service, "/v1/quotes", "key-2", &huge).await;
+    assert_eq!(quotes.body["errors"][0]["pointer"], "/amount", "{}", quotes.body);
     for (change, code) in
         [(json!({"channel": "fax"}), "channel.unknown"), (json!({"annual_rate": "99.0"}), "limit.effective_rate")]
     {

@@ -13,7 +13,7 @@ use nesie_platform::{clock, protection};
 use nesie_storage::webhooks::deliveries::{self, Attempted, Claimed};
 use nesie_storage::webhooks::{endpoints, queue, secrets};
 use nesie_storage::{PgConnection, audit};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Sender;
 
@@ -139,7 +139,7 @@ async fn valid_secrets(
 
 /// The same bytes in every attempt and replay: all of it stands in the outbox.
 fn body(claimed: &Claimed) -> String {
-    let mut data = json!({ "sequence": claimed.sequence, "details": claimed.payload });
+    let mut data = json!({ "sequence": claimed.sequence, "details": details(claimed) });
     match claimed.owner {
         Some(Owner::Application(id)) => data["application_id"] = json!(id),
         Some(Owner::Case(id)) => data["case_id"] = json!(id),
@@ -147,6 +147,15 @@ fn body(claimed: &Claimed) -> String {
     }
     let timestamp = claimed.occurred_at.to_rfc3339_opts(SecondsFormat::Micros, true);
     json!({ "type": claimed.event, "timestamp": timestamp, "data": data }).to_string()
+}
+
+/// Which step of an application was parked, and why, could tell of a list (AML law art. 11): whoever may know of it reads it in
+/// the API, under a role of his own.
+fn details(claimed: &Claimed) -> Value {
+    if claimed.event == "application.step_parked" {
+        return json!({ "parked_step_id": claimed.payload["parked_step_id"] });
+    }
+    claimed.payload.clone()
 }
 
 fn jitter() -> u16 {
@@ -157,14 +166,42 @@ fn jitter() -> u16 {
 #[cfg(test)]
 mod tests {
     use nesie_domain::ids::{CaseId, EventId, WebhookDeliveryId, WebhookEndpointId};
-    use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;
 
     #[test]
+    fn a_parked_step_of_an_application_is_told_without_what_parked_it() {
+        let parked = |step: &str, code: &str| {
+            let id = Uuid::from_u128(6);
+            json!({ "parked_step_id": id, "step": step, "occasion": 1, "failure_code": code })
+        };
+        let told = |event: &str, payload| {
+            let claimed = Claimed { event: event.to_owned(), payload, ..claimed() };
+            serde_json::from_str::<Value>(&body(&claimed)).expect("JSON")["data"]["details"].clone()
+        };
+        let by_list = told("application.step_parked", parked("reserve_and_check", "check.waits"));
+        assert_eq!(by_list, told("application.step_parked", parked("reserve_and_check", "provider.timed_out")));
+        assert_eq!(by_list, json!({ "parked_step_id": Uuid::from_u128(6) }));
+        let of_case = parked("refund_paid", "provider.timed_out");
+        assert_eq!(told("case.step_parked", of_case.clone()), of_case, "a case is the lender's own");
+    }
+
+    #[test]
     fn a_body_names_event_instant_owner_and_place_and_is_the_same_each_time() {
-        let claimed = Claimed {
+        let claimed = claimed();
+        let again = Claimed { attempt: 2, round: 1, claim: Uuid::from_u128(9), ..claimed.clone() };
+        assert_eq!(body(&claimed), body(&again));
+        let expected = json!({
+            "type": "duty.breached",
+            "timestamp": "1970-01-01T00:00:00.000000Z",
+            "data": {"case_id": Uuid::from_u128(5), "sequence": 7, "details": {"duty_id": Uuid::from_u128(6)}},
+        });
+        assert_eq!(serde_json::from_str::<Value>(&body(&claimed)).expect("JSON"), expected);
+    }
+
+    fn claimed() -> Claimed {
+        Claimed {
             id: WebhookDeliveryId::from_uuid(Uuid::from_u128(1)),
             claim: Uuid::from_u128(2),
             round: 0,
@@ -177,14 +214,6 @@ mod tests {
             owner: Some(CaseId::from_uuid(Uuid::from_u128(5)).into()),
             payload: json!({ "duty_id": Uuid::from_u128(6) }),
             occurred_at: DateTime::UNIX_EPOCH,
-        };
-        let again = Claimed { attempt: 2, round: 1, claim: Uuid::from_u128(9), ..claimed.clone() };
-        assert_eq!(body(&claimed), body(&again));
-        let expected = json!({
-            "type": "duty.breached",
-            "timestamp": "1970-01-01T00:00:00.000000Z",
-            "data": {"case_id": Uuid::from_u128(5), "sequence": 7, "details": {"duty_id": Uuid::from_u128(6)}},
-        });
-        assert_eq!(serde_json::from_str::<Value>(&body(&claimed)).expect("JSON"), expected);
+        }
     }
 }

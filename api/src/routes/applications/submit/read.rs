@@ -87,8 +87,20 @@ pub(super) struct Parsed {
     pub(super) valid_for_seconds: u64,
 }
 
-/// Reads an application; every field that is wrong is named.
-pub(super) fn parse(body: &[u8], today: NaiveDate, policies: &PolicySet) -> Result<Parsed, Problem> {
+/// An application as far as it can be read: what is wrong with it is named once all of it was looked at.
+pub(super) struct Draft {
+    pub(super) fields: Fields,
+    /// Where it can be read.
+    pub(super) channel: Option<Channel>,
+    /// Where they can be read.
+    pub(super) terms: Option<Terms>,
+    applicant: Option<Applicant>,
+    purpose: Option<Purpose>,
+    valid_for_seconds: u64,
+}
+
+/// Reads an application.
+pub(super) fn read(body: &[u8], today: NaiveDate, policies: &PolicySet) -> Result<Draft, Problem> {
     let mut fields = Fields::read(body)?;
     let applicant = read_applicant(&mut fields, today);
     let channel = read_channel(&mut fields);
@@ -99,14 +111,22 @@ pub(super) fn parse(body: &[u8], today: NaiveDate, policies: &PolicySet) -> Resu
     if !(1..=longest).contains(&valid_for_seconds) {
         fields.refuse("/valid_for_seconds", "validity.out_of_range", format!("Допустимо от 1 до {longest} секунд"));
     }
-    let parsed = applicant.zip(channel).zip(purpose).zip(terms);
-    fields.finish(parsed.map(|(((applicant, channel), purpose), terms)| Parsed {
-        applicant,
-        channel,
-        purpose,
-        terms,
-        valid_for_seconds,
-    }))
+    Ok(Draft { fields, channel, terms, applicant, purpose, valid_for_seconds })
+}
+
+impl Draft {
+    /// The application, or every field that is wrong.
+    pub(super) fn finish(self) -> Result<Parsed, Problem> {
+        let valid_for_seconds = self.valid_for_seconds;
+        let parsed = self.applicant.zip(self.channel).zip(self.purpose).zip(self.terms);
+        self.fields.finish(parsed.map(|(((applicant, channel), purpose), terms)| Parsed {
+            applicant,
+            channel,
+            purpose,
+            terms,
+            valid_for_seconds,
+        }))
+    }
 }
 
 fn read_applicant(fields: &mut Fields, today: NaiveDate) -> Option<Applicant> {
@@ -208,8 +228,12 @@ mod tests {
         }
     }
 
+    fn parse(body: &Value) -> Result<Parsed, Problem> {
+        read(body.to_string().as_bytes(), day(), &policies())?.finish()
+    }
+
     fn refused(body: &Value) -> Vec<(String, String)> {
-        match parse(body.to_string().as_bytes(), day(), &policies()) {
+        match parse(body) {
             Ok(_) => Vec::new(),
             Err(Problem::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             Err(other) => panic!("not a 422: {other:?}"),
@@ -219,7 +243,7 @@ mod tests {
     #[test]
     fn the_documented_shape_is_what_is_parsed() {
         let body = serde_json::to_value(sample()).expect("JSON");
-        let parsed = parse(body.to_string().as_bytes(), day(), &policies()).expect("parsed");
+        let parsed = parse(&body).expect("parsed");
         assert_eq!(parsed.valid_for_seconds, 240 * 3600);
         assert_eq!(parsed.applicant.iin.as_str(), "900101300017");
         assert!(!format!("{parsed:?}").contains("900101300017"), "no personal data in Debug");
