@@ -48,7 +48,10 @@ impl Bin {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::iin::Iin;
 
     #[test]
     fn valid_numbers_are_read() {
@@ -76,5 +79,20 @@ mod tests {
         assert_eq!(Bin::parse("900101300800"), Err(BinError::NotIssued));
         assert_eq!(Bin::parse("871008401427"), Err(BinError::IsIin));
         assert_eq!(format!("{:?}", Bin::parse("940140000385").expect("valid")), "Bin(****)");
+    }
+
+    proptest! {
+        #[test]
+        fn at_most_one_control_digit_fits_and_no_number_is_both_an_organisations_and_a_persons(head in "[0-9]{11}") {
+            let numbers = (0..10).map(|last| format!("{head}{last}"));
+            let read: Vec<_> = numbers.map(|number| (Bin::parse(&number).is_ok(), Iin::parse(&number).is_ok())).collect();
+            prop_assert!(read.iter().filter(|(bin, iin)| *bin || *iin).count() <= 1);
+            prop_assert!(read.iter().all(|(bin, iin)| !(*bin && *iin)));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,20}") {
+            let _ = Bin::parse(&text);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod accrual_suspensions;
 mod calendar;
 mod channel_notices;
 mod data_leaks;
+mod developer;
 mod down_time;
 mod endings;
 mod fraud_incidents;

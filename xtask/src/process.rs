@@ -134,7 +134,7 @@ impl Running {
     }
 }
 
-fn tail_of(name: Name, log: &Path) -> String {
+pub(crate) fn tail_of(name: Name, log: &Path) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     let lines = tail(&String::from_utf8_lossy(&bytes), TAIL_LINES);
     if lines.is_empty() {

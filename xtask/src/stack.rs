@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::build::{self, Profile};
 use crate::console::{Interrupt, note, say};
 use crate::postgres::Cluster;
-use crate::process::{POLL, Running};
+use crate::process::{POLL, Running, tail_of};
 use crate::service::{Name, PortUse};
 use crate::settings::{PORTS, Settings};
 use crate::state::{Entry, Lock, State};
@@ -38,7 +38,7 @@ impl Stack {
         let mut state = State::read(&settings)?;
         let dead = state.drop_dead(is_up);
         for entry in &dead {
-            note(format_args!("{} of an earlier run has ended; its log was {}", entry.name, entry.log.display()));
+            note(format_args!("{} of an earlier run has ended\n{}", entry.name, tail_of(entry.name, &entry.log)));
         }
         state.write(&settings)?;
         settings.keep_ports(&state.ports());

@@ -14,6 +14,7 @@ pub(crate) mod time;
 pub(crate) use calendar::day as calendar_day;
 pub(crate) use case::{Case, document};
 pub(crate) use front::{Front, NewApplication, account, iin, notice};
+pub(crate) use process::{free_port, variable};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use servers::OwnServers;
 pub(crate) use stack::{Granted, Stack, StackOptions};
