@@ -34,6 +34,8 @@ pub struct Failure {
     pub code: &'static str,
     /// Whether another try can do no harm.
     pub retry_is_safe: bool,
+    /// Whether it is known that no money was sent, of a step that sends some.
+    pub nothing_sent: bool,
     /// What happened, for the log and the history: an operation and a kind, never a value.
     message: String,
 }
@@ -65,7 +67,7 @@ impl Failure {
     }
 
     fn new(class: FailureClass, code: &'static str) -> Self {
-        Self { class, provider: None, code, retry_is_safe: true, message: code.to_owned() }
+        Self { class, provider: None, code, retry_is_safe: true, nothing_sent: false, message: code.to_owned() }
     }
 
     /// The same failure of a provider.
@@ -82,6 +84,12 @@ impl Failure {
         Self { class, retry_is_safe: false, ..self }
     }
 
+    /// The same failure before any money was sent.
+    #[must_use]
+    pub fn before_money(self) -> Self {
+        Self { nothing_sent: true, ..self }
+    }
+
     /// What the workflow is told.
     #[must_use]
     pub fn details(&self) -> FailureDetails {
@@ -89,6 +97,7 @@ impl Failure {
             provider: self.provider.map(str::to_owned),
             code: self.code.to_owned(),
             retry_is_safe: self.retry_is_safe,
+            nothing_sent: self.nothing_sent,
         }
     }
 

@@ -48,6 +48,7 @@ pub(crate) async fn park_step(world: &World, input: ParkInput) -> Result<(), Fai
             provider: input.provider.as_deref(),
             failure_code: &input.failure_code,
             retry_is_safe: input.retry_is_safe,
+            nothing_sent: input.nothing_sent,
             explanation: &explanation(&input),
             parked_at: input.at,
         };

@@ -40,11 +40,11 @@ pub(crate) async fn move_money(world: &World, payment: &Payment, moving: &Moving
 /// The first call. Everything that can fail without it is done before *sent* is committed, since a payment that is *sent*
 /// and was not is a dead end at a provider that does not deduplicate.
 async fn send_first(world: &World, payment: &Payment, moving: &Moving) -> Result<Transfer, Failure> {
-    let ready = match moving.permit(world, payment).await? {
+    let ready = match moving.permit(world, payment).await.map_err(Failure::before_money)? {
         Permit::Go(ready) => ready,
         Permit::Stop(ground) => return Ok(Transfer::Stopped { ground }),
     };
-    let begun = moving.call(payment, "transfer").begin(world).await?;
+    let begun = moving.call(payment, "transfer").begin(world).await.map_err(Failure::before_money)?;
     mark_sent(world, payment, moving).await?;
     send(world, payment, moving, &ready, begun).await
 }

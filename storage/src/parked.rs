@@ -24,6 +24,8 @@ pub struct NewParkedStep<'a> {
     pub failure_code: &'a str,
     /// Whether a retry can do no harm.
     pub retry_is_safe: bool,
+    /// Whether it is known that no money was sent, of a step that sends some.
+    pub nothing_sent: bool,
     /// What happened and what can be done, for operations.
     pub explanation: &'a str,
     /// When.
@@ -36,8 +38,8 @@ pub struct NewParkedStep<'a> {
 /// [`StorageError::Driver`], also where the occasion has a row.
 pub async fn insert(connection: &mut PgConnection, new: &NewParkedStep<'_>) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO parked_steps (id, application_id, case_id, step, occasion, provider, failure_code, retry_is_safe, explanation, parked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO parked_steps (id, application_id, case_id, step, occasion, provider, failure_code, retry_is_safe, nothing_sent, explanation, parked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         new.id.as_uuid(),
         new.owner.application(),
         new.owner.case(),
@@ -46,6 +48,7 @@ pub async fn insert(connection: &mut PgConnection, new: &NewParkedStep<'_>) -> R
         new.provider,
         new.failure_code,
         new.retry_is_safe,
+        new.nothing_sent,
         new.explanation,
         new.parked_at,
     )

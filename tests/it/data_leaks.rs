@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::{Case, Front, NewApplication, Stack, account, document, eventually, time};
-use crate::parking::parked;
+use crate::parking::{decide, parked};
 
 const PHONE: &str = "+77011234567";
 
@@ -133,6 +133,35 @@ async fn a_leak_in_flight_holds_the_money_of_a_signed_contract() {
     assert_eq!(site.outcome(&id).await, json!({"outcome": "granted"}));
     assert_eq!(checks(&stack).await, (1, 1), "the operators can not tell: eGov is asked");
     assert_eq!(client(&case).await["phone_source"], "egov-mobile");
+}
+
+#[tokio::test]
+async fn a_payout_that_a_leak_stops_after_its_reservation_can_be_given_up() {
+    let stack = Stack::start().await;
+    let (site, compliance) = (stack.site().await, stack.front("dana", "compliance").await);
+    let operations = stack.front("marat", "operations").await;
+    let iin = stack.somebody();
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    site.walk_to_signature(&id, account("dedup")).await;
+    site.at_stage(&id, "awaiting_signature").await;
+    // The leak becomes known between the question whether there is one and the reservation.
+    let hold = json!({"provider": "bureau", "operation": "report", "times": 1, "key_contains": id,
+        "fault": {"kind": "hold", "point": "before_effect"}});
+    let fault = stack.sandbox.fault_on(hold).await;
+    site.sign(&id, &iin, json!({})).await;
+    let held = stack.sandbox.held(&fault).await;
+    flagged(&compliance, leak("LEAK-9", &[&iin])).await;
+    stack.sandbox.release(&held, true).await;
+
+    let step = parked(&operations, &id).await;
+    assert_eq!((&step["step"], &step["failure_code"]), (&json!("transfer_money"), &json!("client.leak_unverified")));
+    assert_eq!(site.application(&id).await["payment"]["state"], "reserved");
+    let (status, answer) = decide(&operations, &step, "fail_and_compensate").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(site.outcome(&id).await["outcome"], "failed");
+    assert_eq!(site.application(&id).await["payment"]["state"], "released");
+    assert!(stack.sandbox.movements().await.is_empty());
+    stack.keep_history(&id, "payout-given-up").await;
 }
 
 #[tokio::test]

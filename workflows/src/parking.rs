@@ -50,6 +50,7 @@ pub(crate) trait Parks: Sized + 'static {
 pub(crate) struct ParkedStep {
     id: ParkedStepId,
     step: String,
+    nothing_sent: bool,
     decision: Option<(ParkedDecision, SubmissionId)>,
     pub(crate) resolved: bool,
 }
@@ -67,6 +68,7 @@ pub(crate) fn past(owner: Owner, occasions: &BTreeMap<String, u16>) -> Vec<Parke
     all.map(|(step, occasion)| ParkedStep {
         id: parked_step_id(owner, step, occasion),
         step: step.clone(),
+        nothing_sent: false,
         decision: None,
         resolved: true,
     })
@@ -84,7 +86,7 @@ pub(crate) fn decide<W: Parks>(
         step.id == id
             && step.decision.is_none()
             && !step.resolved
-            && ParkedDecision::possible_on(&step.step).contains(&decision)
+            && ParkedDecision::possible_on(&step.step, step.nothing_sent).contains(&decision)
     });
     let Some(step) = open else { return false };
     step.decision = Some((decision, submission_id));
@@ -134,13 +136,20 @@ pub(crate) async fn park<W: Parks>(
         provider: failure.provider,
         failure_code: failure.code,
         retry_is_safe: failure.retry_is_safe,
-        may_fail: ParkedDecision::possible_on(step).contains(&ParkedDecision::FailAndCompensate),
+        nothing_sent: failure.nothing_sent,
+        may_fail: ParkedDecision::possible_on(step, failure.nothing_sent).contains(&ParkedDecision::FailAndCompensate),
         at: now(context),
     };
     context.upsert_search_attributes([PARKED.value_set(step.to_string())]);
     // Open before the row is there: a decision can only come from somebody who has seen the row.
     context.state_mut(|state| {
-        let step = ParkedStep { id: parked_step_id, step: step.to_string(), decision: None, resolved: false };
+        let step = ParkedStep {
+            id: parked_step_id,
+            step: step.to_string(),
+            nothing_sent: failure.nothing_sent,
+            decision: None,
+            resolved: false,
+        };
         state.parked_mut().push(step);
     });
     own_write(context, || Parking::park_step, || input.clone()).await?;
@@ -211,5 +220,5 @@ fn details_of(failure: &ActivityExecutionError) -> FailureDetails {
         return details;
     }
     let code = if failure.as_timeout().is_some() { "step.timed_out" } else { "step.failed" };
-    FailureDetails { provider: None, code: code.to_string(), retry_is_safe: false }
+    FailureDetails { provider: None, code: code.to_string(), retry_is_safe: false, nothing_sent: false }
 }

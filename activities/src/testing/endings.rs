@@ -24,6 +24,7 @@ async fn a_parked_step_is_visible_and_decided_once(pool: PgPool) {
         provider: Some("payments".to_owned()),
         failure_code: "payment.not_found_without_deduplication".to_owned(),
         retry_is_safe: false,
+        nothing_sent: false,
         may_fail: false,
         at: scene.now(),
     };

@@ -65,6 +65,7 @@ async fn decide(scene: &Scene, number: u32, decision: &str) -> ResolveInput {
         provider: Some("aml".to_owned()),
         failure_code: MATCH_BEFORE_PAYMENT.to_owned(),
         retry_is_safe: true,
+        nothing_sent: false,
         may_fail: true,
         at: scene.now(),
     };

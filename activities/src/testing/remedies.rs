@@ -36,6 +36,7 @@ async fn parked(pool: PgPool) -> Scene {
         provider: Some("payments".to_owned()),
         failure_code: "payment.not_found_without_deduplication".to_owned(),
         retry_is_safe: false,
+        nothing_sent: false,
         may_fail: false,
         at: scene.now(),
     };

@@ -47,7 +47,7 @@ pub(crate) fn expected(step: &ParkedStep, sees_aml: bool) -> Value {
 
 /// What one person may decide alone, or what needs a second one and has a route of its own.
 fn decisions(step: &ParkedStep, two_people: bool) -> Vec<ParkedDecision> {
-    let possible = ParkedDecision::possible_on(&step.step).iter().copied();
+    let possible = ParkedDecision::possible_on(&step.step, step.nothing_sent).iter().copied();
     possible.filter(|decision| decision.needs_two_people() == two_people).collect()
 }
 
@@ -56,7 +56,7 @@ fn decisions(step: &ParkedStep, two_people: bool) -> Vec<ParkedDecision> {
 pub(crate) fn after_refusal(open: &[ParkedStep], refused: What) -> Option<&ParkedStep> {
     let What::DecideParkedStep { parked_step_id, decision } = refused else { return open.first() };
     match open.iter().find(|step| step.id == parked_step_id) {
-        Some(step) if !ParkedDecision::possible_on(&step.step).contains(&decision) => Some(step),
+        Some(step) if !ParkedDecision::possible_on(&step.step, step.nothing_sent).contains(&decision) => Some(step),
         _ => open.iter().find(|step| step.id != parked_step_id),
     }
 }
@@ -76,6 +76,7 @@ mod tests {
             provider: Some(provider.to_owned()),
             failure_code: code.to_owned(),
             retry_is_safe: code != "aml.lists_missing",
+            nothing_sent: false,
             explanation: "появилось вероятное совпадение".to_owned(),
             parked_at: chrono::DateTime::UNIX_EPOCH,
             decided: false,

@@ -77,7 +77,7 @@ pub async fn page(pool: &PgPool, id: ApplicationId) -> Result<Option<Page>, Stor
                       AS "annual_effective_rate?"
                 , p.our_reference AS "our_reference?", p.state AS "payment_state?", p.method AS "payment_method?"
                 , s.id AS "parked_id?", s.step AS "step?", s.provider AS "provider?", s.failure_code AS "failure_code?"
-                , s.retry_is_safe AS "retry_is_safe?", s.explanation AS "explanation?", s.parked_at AS "parked_at?"
+                , s.retry_is_safe AS "retry_is_safe?", s.nothing_sent AS "nothing_sent?", s.explanation AS "explanation?", s.parked_at AS "parked_at?"
                 , h.id AS "challenge_id?", h.purpose AS "challenge_purpose?", h.movements AS "movements?"
                 , h.expires_at AS "expires_at?"
            FROM applications AS a
@@ -99,15 +99,17 @@ pub async fn page(pool: &PgPool, id: ApplicationId) -> Result<Option<Page>, Stor
     .await
     .during("views.application")?;
     let Some(row) = row else { return Ok(None) };
-    let parked = match (row.parked_id, row.step, row.failure_code, row.retry_is_safe, row.explanation, row.parked_at) {
-        (Some(parked), Some(step), Some(failure_code), Some(retry_is_safe), Some(explanation), Some(parked_at)) => {
+    let safe = row.retry_is_safe.zip(row.nothing_sent);
+    let parked = match (row.parked_id, row.step, row.failure_code, safe, row.explanation, row.parked_at) {
+        (Some(parked), Some(step), Some(failure_code), Some(safe), Some(explanation), Some(parked_at)) => {
             Some(ParkedStep {
                 id: ParkedStepId::from_uuid(parked),
                 owner: id.into(),
                 step,
                 provider: row.provider,
                 failure_code,
-                retry_is_safe,
+                retry_is_safe: safe.0,
+                nothing_sent: safe.1,
                 explanation,
                 parked_at,
                 decided: false,
@@ -223,6 +225,7 @@ mod tests {
             provider: None,
             failure_code: "provider.unreachable",
             retry_is_safe: true,
+            nothing_sent: false,
             explanation: "no answer",
             parked_at: DateTime::UNIX_EPOCH,
         };

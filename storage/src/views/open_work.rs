@@ -23,6 +23,8 @@ pub struct ParkedStep {
     pub failure_code: String,
     /// Whether trying again can do no harm.
     pub retry_is_safe: bool,
+    /// Whether it is known that no money was sent, of a step that sends some.
+    pub nothing_sent: bool,
     /// What is known.
     pub explanation: String,
     /// Since when.
@@ -63,7 +65,7 @@ pub async fn parked_steps(
     let rows = sqlx::query!(
         // A step of an application that has ended waits for nobody, but for the notice of that end; nor does one of a case
         // that was withdrawn.
-        "SELECT p.id, application_id, case_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+        "SELECT p.id, application_id, case_id, step, provider, failure_code, retry_is_safe, nothing_sent, explanation, parked_at
          FROM parked_steps AS p LEFT JOIN applications AS a ON a.id = p.application_id
          LEFT JOIN cases AS c ON c.id = p.case_id
          WHERE decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client') AND c.closed_at IS NULL
@@ -85,6 +87,7 @@ pub async fn parked_steps(
                 provider: row.provider,
                 failure_code: row.failure_code,
                 retry_is_safe: row.retry_is_safe,
+                nothing_sent: row.nothing_sent,
                 explanation: row.explanation,
                 parked_at: row.parked_at,
                 decided: false,
@@ -103,7 +106,7 @@ pub async fn parked_steps_of(
 ) -> Result<Vec<ParkedStep>, StorageError> {
     let rows = sqlx::query!(
         // As in the list: a step of an application that has ended waits for nobody, but for the notice of that end.
-        "SELECT p.id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+        "SELECT p.id, step, provider, failure_code, retry_is_safe, nothing_sent, explanation, parked_at
          FROM parked_steps AS p JOIN applications AS a ON a.id = p.application_id
          WHERE a.id = $1 AND decision IS NULL AND (a.outcome IS NULL OR step = 'notify_client')
          ORDER BY parked_at, p.id",
@@ -121,6 +124,7 @@ pub async fn parked_steps_of(
             provider: row.provider,
             failure_code: row.failure_code,
             retry_is_safe: row.retry_is_safe,
+            nothing_sent: row.nothing_sent,
             explanation: row.explanation,
             parked_at: row.parked_at,
             decided: false,
@@ -134,7 +138,7 @@ pub async fn parked_steps_of(
 /// [`StorageError::Driver`].
 pub async fn parked_step(pool: &PgPool, id: ParkedStepId) -> Result<Option<ParkedStep>, StorageError> {
     let row = sqlx::query!(
-        r#"SELECT id, application_id, case_id, step, provider, failure_code, retry_is_safe, explanation, parked_at
+        r#"SELECT id, application_id, case_id, step, provider, failure_code, retry_is_safe, nothing_sent, explanation, parked_at
                 , (decision IS NOT NULL) AS "decided!"
            FROM parked_steps WHERE id = $1"#,
         id.as_uuid(),
@@ -150,6 +154,7 @@ pub async fn parked_step(pool: &PgPool, id: ParkedStepId) -> Result<Option<Parke
             provider: row.provider,
             failure_code: row.failure_code,
             retry_is_safe: row.retry_is_safe,
+            nothing_sent: row.nothing_sent,
             explanation: row.explanation,
             parked_at: row.parked_at,
             decided: row.decided,

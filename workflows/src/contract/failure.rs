@@ -25,4 +25,7 @@ pub struct FailureDetails {
     pub code: String,
     /// Whether another try can do no harm.
     pub retry_is_safe: bool,
+    /// Whether it is known that no money was sent, of a step that sends some; nobody said so before this was asked.
+    #[serde(default)]
+    pub nothing_sent: bool,
 }

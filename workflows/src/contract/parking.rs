@@ -28,6 +28,9 @@ pub struct ParkInput {
     pub failure_code: String,
     /// Whether a retry can do no harm.
     pub retry_is_safe: bool,
+    /// Whether it is known that no money was sent, of a step that sends some.
+    #[serde(default)]
+    pub nothing_sent: bool,
     /// Whether giving the step up is possible: not once money may have moved.
     pub may_fail: bool,
     /// The workflow's own time.
@@ -51,11 +54,13 @@ pub enum ParkedDecision {
 impl ParkedDecision {
     /// The decisions that are possible on a parked step. Once a transfer may have been sent, only the provider can say
     /// that no money moved, so such a step can not be given up (docs/decisions/0008), but what he says can be brought in
-    /// by two people (docs/decisions/0021), of a refund as well. Another step of a case can only be retried, since the law's
+    /// by two people (docs/decisions/0021), of a refund as well. A payout of which it is known that nothing was sent is given
+    /// up as what comes before it. Another step of a case can only be retried, since the law's
     /// duties stay whatever fails.
     #[must_use]
-    pub fn possible_on(step: &str) -> &'static [Self] {
+    pub fn possible_on(step: &str, nothing_sent: bool) -> &'static [Self] {
         match step {
+            "transfer_money" if nothing_sent => &[Self::Retry, Self::FailAndCompensate],
             "transfer_money" | "record_loan" | "refund_collected" | "refund_paid" => {
                 &[Self::Retry, Self::CompleteByHand]
             }
@@ -162,13 +167,17 @@ mod tests {
         use ParkedDecision::{CompleteByHand, FailAndCompensate, Retry, RetryCorrected};
         // By the activities' own names: a renamed step must not slip out of the rule.
         for step in [Cases::watch_duties.name(), "a step that nobody thought of"] {
-            assert_eq!(ParkedDecision::possible_on(step), [Retry], "{step}");
+            assert_eq!(ParkedDecision::possible_on(step, false), [Retry], "{step}");
         }
         let money = [Disbursement::transfer_money.name(), Disbursement::record_loan.name()];
         for step in money.into_iter().chain([WriteOffs::refund_collected.name(), WriteOffs::refund_paid.name()]) {
-            assert_eq!(ParkedDecision::possible_on(step), [Retry, CompleteByHand], "{step}");
+            assert_eq!(ParkedDecision::possible_on(step, false), [Retry, CompleteByHand], "{step}");
         }
-        let notice = ParkedDecision::possible_on(Closing::notify_client.name());
+        let before_money = ParkedDecision::possible_on(Disbursement::transfer_money.name(), true);
+        assert_eq!(before_money, [Retry, FailAndCompensate], "nothing was sent: there is nothing to prove either");
+        let refund = ParkedDecision::possible_on(WriteOffs::refund_paid.name(), true);
+        assert_eq!(refund, [Retry, CompleteByHand], "the law's duties stay");
+        let notice = ParkedDecision::possible_on(Closing::notify_client.name(), false);
         assert_eq!(notice, [Retry, FailAndCompensate, CompleteByHand, RetryCorrected]);
         let to_give_up = [
             Assessment::screen_client.name(),

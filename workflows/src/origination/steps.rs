@@ -180,6 +180,7 @@ pub(super) async fn wait_for_payment_news(context: &Context, waited: &mut Durati
             provider: Some("payments".to_string()),
             code: "payment.pending_too_long".to_string(),
             retry_is_safe: true,
+            nothing_sent: false,
         };
         *waited = Duration::ZERO;
         return park(context, "transfer_money", details).await;

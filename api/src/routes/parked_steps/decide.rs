@@ -3,8 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use nesie_domain::act::ActKind;
-use nesie_domain::ids::{CaseId, Owner, ParkedStepId};
+use nesie_domain::ids::{ApplicationId, CaseId, Owner, ParkedStepId};
+use nesie_storage::audit;
 use nesie_storage::bodies::Decision;
+use nesie_storage::money::{self, PaymentState};
 use nesie_storage::views::open_work;
 use nesie_workflows::case::CaseWhat;
 use nesie_workflows::contract::ParkedDecision;
@@ -13,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::acts::{self, ActAccepted, Opened};
+use crate::acts::{self, ActAccepted, Opened, entry};
 use crate::app::App;
 use crate::auth::{Allowed, Caller, OperationsOnly};
 use crate::cases::{self, ActOnCase};
@@ -56,7 +58,19 @@ pub(crate) async fn decide(
         Opened::Pending(act) => act,
     };
     let (decision, submission) = read(&body)?;
+    if decision == ParkedDecision::FailAndCompensate && step.nothing_sent && was_sent(&app, application_id).await? {
+        let (roles, object) = (allowed.caller.role_names(), audit::application_object(application_id));
+        let (kind, reason) = (ActKind::DecideParkedStep.as_str(), "payment_was_sent");
+        audit::record_denial(&app.pool, &entry(&allowed.caller, &roles, kind, &object, reason, json!({}))).await?;
+        return Err(Problem::RemedyNotPossible);
+    }
     act.send(What::DecideParkedStep { parked_step_id: id, decision }, &submission, &submission.reason).await
+}
+
+/// Whether money was sent after all, by a try that was taken for dead when the step was parked.
+async fn was_sent(app: &App, id: ApplicationId) -> Result<bool, Problem> {
+    let payment = money::payment(&app.pool, id).await?;
+    Ok(payment.is_some_and(|payment| payment.state != PaymentState::Reserved))
 }
 
 /// The same for a step of a case: its workflow answers, and only a retry is possible there.

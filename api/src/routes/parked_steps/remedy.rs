@@ -182,7 +182,7 @@ impl Asked {
 
 /// Whose step it is, where it waits and can be settled so. Money that was never sent can not be proved.
 async fn possible(app: &App, step: &ParkedStep, decision: ParkedDecision) -> Result<Option<Owner>, Problem> {
-    if step.decided || !ParkedDecision::possible_on(&step.step).contains(&decision) {
+    if step.decided || !ParkedDecision::possible_on(&step.step, step.nothing_sent).contains(&decision) {
         return Ok(None);
     }
     let provable = match (step.owner, RefundKind::parse(&step.step)) {

@@ -162,6 +162,7 @@ async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
         provider: Some("aml"),
         failure_code: "aml.lists_missing",
         retry_is_safe: true,
+        nothing_sent: false,
         explanation: "Перечни еще не загружены.",
         parked_at: crate::time::now(),
     };
