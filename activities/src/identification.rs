@@ -308,7 +308,7 @@ async fn passed(world: &World, subject: &Subject, asked: &Asked, at: DateTime<Ut
     }
     if let Some(record_id) = exemption(world, subject).await? {
         let confirmed = disbursement_method::confirmed(world, subject).await?;
-        let after = after_signing(world, subject, &confirmed.destination, at);
+        let after = after_signing(world, subject, &confirmed.destination, at).await?;
         let verdict = next(after.stage.clone());
         return Ok(Follows { verdict, another: None, exempt: Some((record_id, after)) });
     }

@@ -45,7 +45,7 @@ pub(crate) async fn verify_signature(world: &World, input: ActInput) -> Result<V
     };
     let answered = verify(world, &subject, &submitted.body.cms, &expected, input).await?;
     let confirmed = disbursement_method::confirmed(world, &subject).await?;
-    let after = after_signing(world, &subject, &confirmed.destination, input.at);
+    let after = after_signing(world, &subject, &confirmed.destination, input.at).await?;
     let (rejection, serial, tsp_time) = match answered.value {
         SignatureVerdict::Accepted { certificate_serial, tsp_time } => (None, Some(certificate_serial), Some(tsp_time)),
         SignatureVerdict::Rejected { code } => (Some(code.code()), None, None),

@@ -1,10 +1,13 @@
 //! What follows once the contract is signed, or needs no EDS: cooling-off, the merchant's own identification, or money.
 //! Never skips a hold that policy sets.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use nesie_domain::application::Stage;
+use nesie_domain::calendar::{almaty_instant, end_of, local_date};
+use nesie_domain::money::Money;
 use nesie_domain::person::Purpose;
 use nesie_storage::agreement::identification::{Challenge, insert_challenge};
+use nesie_storage::agreement::signature;
 use nesie_storage::bodies::Destination;
 use nesie_storage::{PgConnection, views};
 
@@ -31,13 +34,28 @@ impl After {
 }
 
 /// The stage after the signature (policy of domain.md §10; para 9).
-pub(crate) fn after_signing(world: &World, subject: &Subject, destination: &Destination, at: DateTime<Utc>) -> After {
+pub(crate) async fn after_signing(
+    world: &World,
+    subject: &Subject,
+    destination: &Destination,
+    at: DateTime<Utc>,
+) -> Result<After, Failure> {
     let to_merchant = matches!(destination, Destination::Merchant { .. });
     let consumer = subject.application.purpose == Purpose::Consumer.as_str();
-    if let Some(hours) = subject.policies.cooling_off_hours(subject.amount).filter(|_| consumer && !to_merchant) {
-        return After { stage: Stage::CoolingOff { until: at + TimeDelta::hours(hours.into()) }, challenge: None };
+    if consumer && !to_merchant && subject.policies.has_cooling_off() {
+        let besides = signature::signed_besides(&world.pool, subject.id(), day_of(local_date(at))?).await?;
+        let in_all = Money::from_tiyn(subject.amount.tiyn().saturating_add(besides));
+        if let Some(hours) = subject.policies.cooling_off_hours(in_all) {
+            let until = at + TimeDelta::hours(hours.into());
+            return Ok(After { stage: Stage::CoolingOff { until }, challenge: None });
+        }
     }
-    after_cooling_off(world, subject, destination, at)
+    Ok(after_cooling_off(world, subject, destination, at))
+}
+
+/// The instants of Almaty between which a day lies.
+fn day_of(day: NaiveDate) -> Result<(DateTime<Utc>, DateTime<Utc>), Failure> {
+    almaty_instant(day, NaiveTime::MIN).zip(end_of(day)).ok_or_else(|| Failure::park("calendar.no_such_day"))
 }
 
 /// The stage once consent needs no more waiting: a payment to a merchant has an identification of its own.

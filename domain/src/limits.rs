@@ -164,7 +164,13 @@ impl PolicySet {
         self.in_tenge(LimitRule::AmountMaximumIndices)
     }
 
-    /// Whether the cooling-off hold applies to an amount, and for how many hours (`domain.md` §10).
+    /// Whether there is a cooling-off hold at all.
+    #[must_use]
+    pub fn has_cooling_off(&self) -> bool {
+        self.value(LimitRule::CoolingOffHours).is_some()
+    }
+
+    /// Whether the cooling-off hold applies to what a client signed for on a day, and for how many hours (`domain.md` §10).
     #[must_use]
     pub fn cooling_off_hours(&self, amount: Money) -> Option<u32> {
         let hours = self.value(LimitRule::CoolingOffHours)?;

@@ -1,6 +1,6 @@
 //! A contract, and a loan, of another day than the offer's (R-083, R-084): dates and price are those of their own day.
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
 use nesie_domain::quote::Quote;
@@ -14,7 +14,7 @@ use super::idempotence::Care;
 use super::journey::Plan;
 use super::scene::{Ask, Scene};
 use crate::subject::Subject;
-use crate::{contract, lists, loan};
+use crate::{contract, disbursement_method, lists, loan, signing};
 
 /// A schedule that is stored somewhere.
 async fn stored(scene: &Scene, query: &str) -> Schedule {
@@ -128,5 +128,62 @@ async fn a_transfer_that_was_parked_until_its_terms_passed_the_cap_is_stopped(po
     scene.wait(after);
     assert_eq!(scene.transfer().await, Ok(Transfer::Stopped { ground: RefusalGround::TermsOutsideLimits }));
     assert_eq!(scene.payouts().await, 0);
+    scene.end().await;
+}
+
+/// Another application of the same client, signed for at an instant.
+async fn another_was_signed(scene: &Scene, number: u8, tiyn: i64, at: DateTime<Utc>) {
+    let id = format!("00000000-0000-0000-0000-0000000000{number:02x}");
+    for statement in [
+        format!(
+            "INSERT INTO applications (id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months
+                 , applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds
+                 , received_at, stage, stage_at)
+             SELECT '{id}', submitted_by, client_kind, purpose, channel, {tiyn}, annual_rate, term_months, applicant_sealed
+                 , iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds, received_at, stage
+                 , stage_at
+             FROM applications WHERE id = '{}'",
+            scene.id
+        ),
+        format!(
+            "INSERT INTO submissions (id, application_id, act, body_sealed, body_sha256, submitted_by, received_at)
+             VALUES ('{id}', '{id}', 'sign', '', '', 'issuer|front', '{at}')"
+        ),
+        format!(
+            "INSERT INTO signatures (application_id, try, submission_id, accepted, contract_sha256, verified_at)
+             VALUES ('{id}', 1, '{id}', true, '', '{at}')"
+        ),
+    ] {
+        scene.execute(&statement).await;
+    }
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn loans_of_one_day_are_summed_for_the_cooling_off(pool: PgPool) {
+    for (rule, value) in [("cooling_off_hours", 24), ("cooling_off_threshold_indices", 100)] {
+        let row = format!("INSERT INTO policy_rows VALUES ('{rule}', {value}, '2026-01-02', 'test')");
+        sqlx::query(sqlx::AssertSqlSafe(row)).execute(&pool).await.expect("the hold is switched on");
+    }
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_offer(plan.care).await;
+    scene.reach_method(&plan).await;
+    scene.reach_contract(&plan).await;
+    scene.identify(plan.care).await;
+    let subject = Subject::load(&scene.world, scene.id).await.expect("read");
+    let destination = disbursement_method::confirmed(&scene.world, &subject).await.expect("confirmed").destination;
+    let stage = async || {
+        signing::after_signing(&scene.world, &subject, &destination, scene.now()).await.expect("a stage").stage
+    };
+    another_was_signed(&scene, 1, 20_000_000, scene.now() - TimeDelta::days(1)).await;
+    assert_eq!(
+        stage().await,
+        Stage::Processing { act: None },
+        "300 000 are below 100 МРП, and yesterday is another day"
+    );
+    another_was_signed(&scene, 2, 20_000_000, scene.now()).await;
+    assert!(matches!(stage().await, Stage::CoolingOff { .. }), "500 000 of one day are not");
+    scene.execute("UPDATE applications SET outcome = '{\"outcome\": \"withdrawn\"}', closed_at = now() WHERE amount_tiyn = 20000000").await;
+    assert_eq!(stage().await, Stage::Processing { act: None }, "one that was given up is no loan");
     scene.end().await;
 }

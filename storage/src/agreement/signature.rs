@@ -97,3 +97,30 @@ pub async fn is_signed_or_exempt(
     .await
     .during("signatures.is_signed_or_exempt")
 }
+
+/// What the same client signed besides this application between two instants, in tiyn: consumer loans, paid to himself, that were
+/// not given up since. One that is being signed at this very moment is not seen.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn signed_besides(
+    pool: &PgPool,
+    id: ApplicationId,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<i64, StorageError> {
+    sqlx::query_scalar!(
+        r#"SELECT COALESCE(SUM(o.amount_tiyn), 0)::bigint AS "signed!"
+           FROM applications AS a JOIN applications AS o ON o.iin_index = a.iin_index AND o.id <> a.id
+           WHERE a.id = $1 AND o.purpose = 'consumer' AND (o.outcome IS NULL OR o.outcome_name = 'granted')
+             AND EXISTS (SELECT FROM signatures AS s WHERE s.application_id = o.id AND s.accepted
+                         AND s.verified_at >= $2 AND s.verified_at < $3)
+             AND NOT EXISTS (SELECT FROM disbursement_methods AS m WHERE m.application_id = o.id
+                             AND m.method = 'merchant' AND m.ownership = 'confirmed')"#,
+        id.as_uuid(),
+        from,
+        until,
+    )
+    .fetch_one(pool)
+    .await
+    .during("signatures.signed_besides")
+}
