@@ -16,6 +16,7 @@ use nesie_workflows::contract::{CreditVerdict, StepInput};
 use serde_json::json;
 
 use crate::World;
+use crate::borrowed::with_what_is_borrowed;
 use crate::calls::{Answered, Call};
 use crate::failure::Failure;
 use crate::providers::bureau::{CreditReport, VoluntaryRefusalStatus};
@@ -31,7 +32,11 @@ pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Resu
         Start::New(subject) => subject,
     };
     let answered = report(world, &subject, STEP, "assessment", input.at).await?;
-    let (verdict, burden) = judge(&subject, &answered.value, input.at)?;
+    let (mut verdict, burden) = judge(&subject, &answered.value, input.at)?;
+    let borrowed = with_what_is_borrowed(world, &subject, STEP, input.at).await?;
+    if verdict == CreditVerdict::Eligible && borrowed.above_the_limit {
+        verdict = CreditVerdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+    }
     let details = json!({ "occasion": "assessment", "report_id": answered.value.report_id });
     let fact = StepFact {
         application_id: subject.id(),
@@ -45,6 +50,9 @@ pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Resu
     };
     if let Some(mut transaction) = world.begin(fact).await? {
         let evidence_id = answered.received.keep(world, &mut transaction).await?;
+        for balance in borrowed.received {
+            balance.keep(world, &mut transaction).await?;
+        }
         let row = row("assessment", &answered.value, burden, json!(verdict), evidence_id, input.at);
         rows::insert(&mut transaction, subject.id(), &row).await?;
         pool::commit(transaction).await?;

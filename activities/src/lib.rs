@@ -3,6 +3,7 @@
 //! same verdict. Never an order of steps; that is the workflow's.
 
 mod agreement;
+mod borrowed;
 mod bureaus;
 mod calls;
 mod case;

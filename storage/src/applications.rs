@@ -220,6 +220,35 @@ pub async fn page(pool: &PgPool, filter: &Filter<'_>, limit: i64) -> Result<Vec<
         .collect()
 }
 
+/// An application of a client, from before another of his.
+#[derive(Clone, Debug)]
+pub struct Before {
+    /// The amount, in tiyn.
+    pub amount_tiyn: i64,
+    /// Our reference of the loan, once there is one.
+    pub loan_reference: Option<String>,
+}
+
+/// What the client of an application asked for before it and was not denied, oldest first.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn of_client_before(pool: &PgPool, id: ApplicationId) -> Result<Vec<Before>, StorageError> {
+    sqlx::query_as!(
+        Before,
+        r#"SELECT o.amount_tiyn, l.loan_reference AS "loan_reference?"
+           FROM applications AS a
+           JOIN applications AS o ON o.iin_index = a.iin_index AND (o.received_at, o.id) < (a.received_at, a.id)
+           LEFT JOIN loans AS l ON l.application_id = o.id
+           WHERE a.id = $1 AND (o.outcome IS NULL OR o.outcome_name = 'granted')
+           ORDER BY o.received_at, o.id"#,
+        id.as_uuid(),
+    )
+    .fetch_all(pool)
+    .await
+    .during("applications.of_client_before")
+}
+
 /// An application whose workflow is not yet marked as started.
 #[derive(Clone, Debug)]
 pub struct ToStart {

@@ -3,18 +3,20 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
+use nesie_domain::money::Money;
 use nesie_domain::quote::Quote;
 use nesie_domain::rate::Rate;
 use nesie_domain::schedule::{RepaymentMethod, Schedule};
-use nesie_workflows::contract::{Transfer, Verdict};
+use nesie_workflows::contract::{CreditVerdict, Transfer, Verdict};
 use rust_decimal::Decimal;
 use sqlx::PgPool;
 
 use super::idempotence::Care;
 use super::journey::Plan;
 use super::scene::{Ask, Scene};
+use crate::providers::accounting::NewLoan;
 use crate::subject::Subject;
-use crate::{contract, disbursement_method, lists, loan, signing};
+use crate::{borrowed, contract, credit, disbursement_method, lists, loan, signing};
 
 /// A schedule that is stored somewhere.
 async fn stored(scene: &Scene, query: &str) -> Schedule {
@@ -156,6 +158,56 @@ async fn another_was_signed(scene: &Scene, number: u8, tiyn: i64, at: DateTime<U
     ] {
         scene.execute(&statement).await;
     }
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn one_borrower_gets_no_more_in_all_than_the_limit(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let maximum = Subject::load(&scene.world, scene.id).await.expect("read").policies.amount_maximum();
+    let room = Money::parse_decimal(&format!("{maximum:.2}")).expect("an amount").tiyn() - 30_000_000;
+    another_was_signed(&scene, 1, room, scene.now()).await;
+    let subject = Subject::load(&scene.world, scene.id).await.expect("read");
+    let above = async || {
+        borrowed::with_what_is_borrowed(&scene.world, &subject, "fetch_credit_report", scene.now())
+            .await
+            .expect("summed")
+    };
+    assert!(!above().await.above_the_limit, "up to the limit");
+    scene
+        .execute(
+            "UPDATE applications SET amount_tiyn = amount_tiyn + 1 WHERE id <> '00000000-0000-0000-0000-000000000a11'",
+        )
+        .await;
+    assert!(above().await.above_the_limit, "a tiyn more");
+    let refused = CreditVerdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+    assert_eq!(credit::fetch_credit_report(&scene.world, scene.step()).await, Ok(refused));
+    assert_eq!(scene.ledger("accounting").await.len(), 0, "no loan yet: the books are not asked");
+
+    // Granted, and repaid but for the last 1 000 tenge: what is owed counts, not what was lent.
+    let owed =
+        Schedule::draft(RepaymentMethod::Annuity, Money::from_tiyn(100_000), subject.rate, subject.term, today(&scene));
+    let owed = owed.expect("a schedule");
+    let loan = NewLoan {
+        loan_reference: "N-1",
+        application_id: scene.id,
+        amount: owed.amount,
+        annual_rate: owed.rate,
+        method: owed.method,
+        disbursed_on: owed.disbursed_on,
+        instalments: &owed.instalments,
+    };
+    scene.world.providers.accounting.open_loan("k-1", &loan).await.expect("in the books");
+    scene
+        .execute(
+            "INSERT INTO loans (application_id, loan_reference, accounting_id, bureau_receipt, recorded_at, schedule
+                 , annual_effective_rate)
+             SELECT id, 'N-1', 'a', 'b', now(), '{}', 1 FROM applications
+             WHERE id <> '00000000-0000-0000-0000-000000000a11'",
+        )
+        .await;
+    let asked = above().await;
+    assert_eq!((asked.above_the_limit, asked.received.len()), (false, 1));
+    scene.end().await;
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
