@@ -79,7 +79,16 @@ pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<V
     };
     let report = fresh_report(world, &subject, input.at).await?;
     if report.as_ref().is_some_and(|report| credit::has_voluntary_refusal(&report.value)) {
-        return refused(world, &subject, input, report, RefusalGround::VoluntaryRefusal).await;
+        let ground = RefusalGround::VoluntaryRefusal;
+        return refused(
+            world,
+            &subject,
+            input,
+            report,
+            ground,
+            ("credit_report_received", json!({ "occasion": OCCASION })),
+        )
+        .await;
     }
     let (draft_id, quote) = chosen_on(world, &subject, input.at).await?;
     match quote.effective_rate.filter(|_| quote.within_limits()) {
@@ -87,7 +96,11 @@ pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<V
             let terms = Terms { draft_id, schedule: quote.schedule, effective_rate };
             freeze(world, &subject, input, report, terms).await
         }
-        None => refused(world, &subject, input, report, RefusalGround::TermsOutsideLimits).await,
+        None => {
+            let details = json!({ "draft_id": draft_id, "annual_effective_rate": quote.effective_rate });
+            let ground = RefusalGround::TermsOutsideLimits;
+            refused(world, &subject, input, report, ground, ("terms_outside_limits", details)).await
+        }
     }
 }
 
@@ -119,10 +132,10 @@ async fn refused(
     input: StepInput,
     report: Option<Answered<CreditReport>>,
     ground: RefusalGround,
+    (kind, details): (&str, Value),
 ) -> Result<Verdict, Failure> {
     let verdict = refuse(ground);
-    let details = with_verdict(json!({ "occasion": OCCASION }), &verdict)?;
-    let fact = fact(input, "credit_report_received", details, &verdict);
+    let fact = fact(input, kind, with_verdict(details, &verdict)?, &verdict);
     let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
     keep_report(world, &mut transaction, subject, report, &verdict, input.at).await?;
     pool::commit(transaction).await?;

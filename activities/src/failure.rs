@@ -235,5 +235,8 @@ mod tests {
         let written = r#"{"provider":"bureau","code":"provider.timed_out","retry_is_safe":false}"#;
         assert_eq!(serde_json::to_string(&details).expect("details are plain data"), written);
         assert_eq!(serde_json::from_str::<FailureDetails>(written).expect("the same form"), details);
+        let details = Failure::park("client.leak_unverified").before_money().details();
+        let written = r#"{"provider":null,"code":"client.leak_unverified","retry_is_safe":true,"nothing_sent":true}"#;
+        assert_eq!(serde_json::to_string(&details).expect("details are plain data"), written);
     }
 }

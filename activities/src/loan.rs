@@ -22,7 +22,8 @@ use crate::subject::{Start, Subject, open_step};
 
 const STEP: &str = "record_loan";
 
-/// What was lent: the contract's schedule as of the day on which the money moved, with that day's annual effective rate.
+/// What was lent: the contract's schedule as of the day on which the provider was called for the money, with that day's
+/// annual effective rate. For that day the price was checked; that the money moved may have been learnt days later.
 pub(crate) struct Lent {
     pub(crate) on: NaiveDate,
     pub(crate) schedule: Schedule,
@@ -32,14 +33,14 @@ pub(crate) struct Lent {
 /// What was lent to a client whose payment is confirmed.
 pub(crate) async fn lent(world: &World, subject: &Subject) -> Result<Lent, Failure> {
     let payment = money::payment(&world.pool, subject.id()).await?;
-    let confirmed_at = payment
+    let sent_at = payment
         .filter(|payment| payment.state == PaymentState::Confirmed)
-        .and_then(|payment| payment.confirmed_at)
+        .and_then(|payment| payment.sent_at)
         .ok_or_else(|| Failure::park("payment.not_confirmed"))?;
-    let quote = agreed_on(world, subject, confirmed_at).await?;
+    let quote = agreed_on(world, subject, sent_at).await?;
     let annual_effective_rate =
         quote.effective_rate.ok_or_else(|| Failure::park("application.inconsistent"))?.percent();
-    Ok(Lent { on: local_date(confirmed_at), schedule: quote.schedule, annual_effective_rate })
+    Ok(Lent { on: local_date(sent_at), schedule: quote.schedule, annual_effective_rate })
 }
 
 /// Loan accounting and the credit bureau, side by side.

@@ -215,6 +215,7 @@ async fn reserve(world: &World, subject: &Subject, confirmed: &Confirmed, input:
         amount: subject.amount,
         state: PaymentState::Reserved,
         provider_reference: None,
+        sent_at: None,
         confirmed_at: None,
     };
     require_agreement(world, subject, &confirmed.destination).await?;

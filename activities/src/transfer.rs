@@ -57,6 +57,7 @@ async fn send_again(world: &World, payment: &Payment, moving: &Moving) -> Result
         return Err(Failure::park("payment.no_longer_permitted").unsafe_to_retry());
     };
     let begun = moving.call(payment, "transfer").begin(world).await?;
+    money::mark_sent_again(&world.pool, payment.our_reference, moving.at()).await?;
     send(world, payment, moving, &ready, begun).await
 }
 

@@ -185,6 +185,25 @@ pub struct NotExpected {
 }
 
 impl Stage {
+    /// The stable names of all stages but the last, from which nothing follows.
+    const NAMES: [&'static str; 15] = [
+        "assessing",
+        "awaiting_screening_decision",
+        "awaiting_acknowledgement",
+        "awaiting_schedule_choice",
+        "awaiting_disbursement_method",
+        "awaiting_identification",
+        "awaiting_signature",
+        "cooling_off",
+        "awaiting_renewed_consent",
+        "awaiting_payment_identification",
+        "awaiting_leak_verification",
+        "awaiting_verification_call",
+        "processing",
+        "disbursing",
+        "recording",
+    ];
+
     /// What is expected next, of whom.
     #[must_use]
     pub fn expected(&self) -> Expected {
@@ -220,6 +239,51 @@ impl Stage {
             Ok(Self::Processing { act: Some(act) })
         } else {
             Err(NotExpected { act, expected })
+        }
+    }
+
+    /// The stages, by name, from which an application enters this one. While a step is under way, what is stored is the stage
+    /// before it: an act that was accepted is not stored as a stage.
+    #[must_use]
+    pub fn entered_from(&self) -> &'static [&'static str] {
+        match self {
+            Self::Assessing => &[],
+            Self::AwaitingScreeningDecision { .. } => &["assessing"],
+            Self::AwaitingAcknowledgement => &["assessing", "processing", "awaiting_acknowledgement"],
+            Self::AwaitingScheduleChoice => &["awaiting_acknowledgement", "awaiting_schedule_choice"],
+            Self::AwaitingDisbursementMethod { .. } => &["awaiting_schedule_choice", "awaiting_disbursement_method"],
+            Self::AwaitingIdentification { .. } => &["processing", "awaiting_identification"],
+            Self::AwaitingSignature { .. } => &["awaiting_identification", "awaiting_signature"],
+            Self::CoolingOff { .. } => &["awaiting_identification", "awaiting_signature"],
+            Self::AwaitingRenewedConsent => &["cooling_off", "awaiting_renewed_consent"],
+            Self::AwaitingPaymentIdentification { .. } => &[
+                "awaiting_identification",
+                "awaiting_signature",
+                "awaiting_renewed_consent",
+                "awaiting_payment_identification",
+            ],
+            Self::AwaitingLeakVerification { .. } => {
+                &["assessing", "processing", "awaiting_leak_verification", "awaiting_verification_call"]
+            }
+            Self::AwaitingVerificationCall => {
+                &["assessing", "processing", "awaiting_leak_verification", "awaiting_verification_call"]
+            }
+            Self::Processing { .. } => &[
+                "assessing",
+                "awaiting_screening_decision",
+                "awaiting_disbursement_method",
+                "awaiting_identification",
+                "awaiting_signature",
+                "awaiting_renewed_consent",
+                "awaiting_payment_identification",
+                "awaiting_leak_verification",
+                "awaiting_verification_call",
+                "processing",
+                "disbursing",
+            ],
+            Self::Disbursing => &["processing", "disbursing"],
+            Self::Recording => &["disbursing"],
+            Self::Closed => &Self::NAMES,
         }
     }
 
@@ -318,6 +382,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn money_comes_only_after_a_signature_and_nothing_after_the_end() {
+        let stages = all_stages();
+        let named: Vec<&str> = stages.iter().map(Stage::as_str).collect();
+        assert_eq!(named[..15], Stage::NAMES, "every stage has an end");
+        for stage in &stages {
+            assert!(stage.entered_from().iter().all(|name| named.contains(name)), "{stage:?}");
+            assert!(!stage.entered_from().contains(&"closed"), "{stage:?}");
+        }
+        // Without the stages named, the last cannot be reached from the first.
+        let reached = |without: &[&str], last: &str| {
+            let mut reached = vec!["assessing"];
+            while let Some(next) = stages.iter().find(|stage| {
+                let name = stage.as_str();
+                !reached.contains(&name)
+                    && !without.contains(&name)
+                    && stage.entered_from().iter().any(|from| reached.contains(from))
+            }) {
+                reached.push(next.as_str());
+            }
+            reached.contains(&last)
+        };
+        assert!(reached(&[], "recording"));
+        assert!(!reached(&["disbursing"], "recording"), "money is reserved first");
+        assert!(!reached(&["awaiting_acknowledgement"], "awaiting_disbursement_method"));
+        assert!(!reached(&["awaiting_schedule_choice"], "awaiting_disbursement_method"));
+        assert!(!reached(&["awaiting_identification"], "awaiting_signature"), "identified before he signs");
+        assert!(!reached(&["cooling_off"], "awaiting_renewed_consent"));
     }
 
     #[test]

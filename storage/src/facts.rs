@@ -85,12 +85,14 @@ pub enum Recorded {
 /// [`StorageError::RowsAffected`] when there is no such application or case, or it is closed and to be moved; [`StorageError::Driver`].
 pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Recorded, StorageError> {
     let (stage, outcome, closes_case) = fact.moves.columns()?;
+    let entered_from = fact.moves.entered_from();
     let none: &[String] = &[];
     let (actor, roles, reason) = match &fact.actor {
         Actor::System => ("system", none, ""),
         Actor::Person { subject, roles, reason } => (subject.as_str(), roles.as_slice(), reason.as_str()),
     };
-    // One statement, since every step ends with it. What is closed never changes again: the guard stands in it.
+    // One statement, since every step ends with it. What is closed never changes again, and no stage is entered from one that
+    // does not lead to it: the guards stand in it.
     let written = sqlx::query!(
         r#"WITH owner AS (
                SELECT ruleset FROM applications WHERE id = $1 UNION ALL SELECT ruleset FROM cases WHERE id = $2
@@ -106,7 +108,7 @@ pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Rec
            ), application AS (
                UPDATE applications SET stage = $13::jsonb, stage_at = $6, outcome = $14::jsonb,
                    closed_at = CASE WHEN $14::jsonb IS NOT NULL THEN $6 END
-               FROM fact WHERE id = $1 AND outcome IS NULL AND $13::jsonb IS NOT NULL RETURNING id
+               FROM fact WHERE id = $1 AND outcome IS NULL AND stage_name = ANY($16::text[]) RETURNING id
            ), moved_case AS (
                UPDATE cases SET stage = $13::jsonb, stage_at = $6, closed_at = CASE WHEN $15::boolean THEN $6 END
                FROM fact WHERE id = $2 AND closed_at IS NULL AND $13::jsonb IS NOT NULL RETURNING id
@@ -129,6 +131,7 @@ pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Rec
         stage,
         outcome,
         closes_case,
+        entered_from as &[&str],
     )
     .fetch_one(&mut *connection)
     .await
@@ -143,6 +146,14 @@ pub async fn record(connection: &mut PgConnection, fact: Fact<'_>) -> Result<Rec
 }
 
 impl Move<'_> {
+    /// The stages from which an application goes where this brings it.
+    fn entered_from(&self) -> &'static [&'static str] {
+        match self {
+            Self::Application { stage, .. } => stage.entered_from(),
+            Self::Stays | Self::Case { .. } => &[],
+        }
+    }
+
     /// Stage, outcome, and whether the case is closed with it.
     fn columns(self) -> Result<(Option<Value>, Option<Value>, bool), StorageError> {
         Ok(match self {
@@ -228,6 +239,17 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
+    async fn no_stage_is_entered_from_one_that_does_not_lead_to_it(pool: PgPool) {
+        let id = insert_one(&pool).await;
+        let mut connection = pool.acquire().await.expect("a connection");
+        let money = Move::Application { stage: &Stage::Disbursing, outcome: None };
+        let jump = record(&mut connection, Fact { moves: money, ..fact(id) }).await;
+        assert!(matches!(jump, Err(StorageError::RowsAffected { operation: "facts.stage", .. })), "{jump:?}");
+        let row = crate::applications::get(&pool, id).await.expect("read").expect("there");
+        assert_eq!(row.stage, Stage::Assessing);
+    }
+
+    #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
     async fn a_closed_application_takes_no_other_outcome_nor_stage(pool: PgPool) {
         let id = insert_one(&pool).await;
         let mut connection = pool.acquire().await.expect("a connection");
@@ -241,6 +263,8 @@ mod tests {
         assert_eq!(record(&mut connection, end(&refused)).await.expect("closed"), Recorded::New);
         assert_eq!(record(&mut connection, end(&refused)).await.expect("a repeat"), Recorded::Already);
         assert!(matches!(record(&mut connection, end(&Outcome::Granted)).await, Err(StorageError::Conflict { .. })));
+        let row = crate::applications::get(&pool, id).await.expect("read").expect("there");
+        assert_eq!(row.outcome.as_ref(), Some(&refused));
         let later = Fact { fact_key: "later", ..fact(id) };
         assert!(matches!(record(&mut connection, later).await, Err(StorageError::RowsAffected { .. })));
         let row = crate::applications::get(&pool, id).await.expect("read").expect("there");

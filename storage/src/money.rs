@@ -70,6 +70,8 @@ pub struct Payment {
     pub state: PaymentState,
     /// The provider's own reference, once it told one.
     pub provider_reference: Option<String>,
+    /// When the provider was called for the transfer, the last time.
+    pub sent_at: Option<DateTime<Utc>>,
     /// When the money is known to have moved.
     pub confirmed_at: Option<DateTime<Utc>>,
 }
@@ -106,7 +108,7 @@ pub async fn reserve(
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for an unknown state.
 pub async fn payment(pool: &PgPool, id: ApplicationId) -> Result<Option<Payment>, StorageError> {
     let row = sqlx::query!(
-        "SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at
+        "SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, sent_at, confirmed_at
          FROM payments WHERE application_id = $1",
         id.as_uuid(),
     )
@@ -126,6 +128,7 @@ pub async fn payment(pool: &PgPool, id: ApplicationId) -> Result<Option<Payment>
             amount: Money::from_tiyn(row.amount_tiyn),
             state,
             provider_reference: row.provider_reference,
+            sent_at: row.sent_at,
             confirmed_at: row.confirmed_at,
         })
     })
@@ -150,6 +153,26 @@ pub async fn mark_sent(
     .await
     .during("payments.mark_sent")?;
     ensure_rows("payments.mark_sent", &updated, 1)
+}
+
+/// Notes that the provider is called once more for a payment that it does not know, before it is.
+///
+/// # Errors
+/// [`StorageError::RowsAffected`] when it is neither *sent* nor *unknown*; [`StorageError::Driver`].
+pub async fn mark_sent_again(
+    pool: &PgPool,
+    reference: PaymentReference,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let updated = sqlx::query!(
+        "UPDATE payments SET sent_at = $2, updated_at = $2 WHERE our_reference = $1 AND state IN ('sent', 'unknown')",
+        reference.as_uuid(),
+        at,
+    )
+    .execute(pool)
+    .await
+    .during("payments.mark_sent_again")?;
+    ensure_rows("payments.mark_sent_again", &updated, 1)
 }
 
 /// From *sent* to *unknown*: the provider was called and nothing certain is known. A payment that another attempt has
@@ -320,6 +343,7 @@ mod tests {
             amount: Money::from_tiyn(30_000_000),
             state: Reserved,
             provider_reference: None,
+            sent_at: None,
             confirmed_at: None,
         };
         let mut connection = pool.acquire().await.expect("a connection");

@@ -216,6 +216,7 @@ struct Row {
     amount_tiyn: i64,
     state: String,
     provider_reference: Option<String>,
+    sent_at: Option<DateTime<Utc>>,
     confirmed_at: Option<DateTime<Utc>>,
     round: i32,
     generation: i32,
@@ -237,6 +238,7 @@ impl Row {
                 payment_profile: self.payment_profile,
                 amount: Money::from_tiyn(self.amount_tiyn),
                 provider_reference: self.provider_reference,
+                sent_at: self.sent_at,
                 confirmed_at: self.confirmed_at,
             },
         })
@@ -255,7 +257,7 @@ pub async fn latest(
 ) -> Result<Option<Refund>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at, round
+        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, sent_at, confirmed_at, round
                 , generation AS "generation!", account_id AS "account_id!"
            FROM payments WHERE case_id = $1 AND intent = $2 AND round = $3 ORDER BY generation DESC LIMIT 1"#,
         case_id.as_uuid(),
@@ -276,7 +278,7 @@ pub async fn latest(
 pub async fn in_doubt(pool: &PgPool, case_id: CaseId, kind: RefundKind) -> Result<Option<Refund>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, confirmed_at, round
+        r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, sent_at, confirmed_at, round
                 , generation AS "generation!", account_id AS "account_id!"
            FROM payments WHERE case_id = $1 AND intent = $2 AND state IN ('sent', 'unknown')
            ORDER BY round, generation LIMIT 1"#,

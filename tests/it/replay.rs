@@ -94,6 +94,7 @@ async fn released_histories_replay() {
         "leak-call-expired",
         "write-off",
         "match-before-payment",
+        "payout-given-up",
         "data-leak",
         "calendar-publication",
         "duty-sweep",

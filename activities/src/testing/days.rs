@@ -9,9 +9,9 @@ use nesie_domain::rate::Rate;
 use nesie_domain::schedule::{RepaymentMethod, Schedule};
 use nesie_workflows::contract::{CreditVerdict, Transfer, Verdict};
 use rust_decimal::Decimal;
+use serde_json::json;
 use sqlx::PgPool;
 
-use super::idempotence::Care;
 use super::journey::Plan;
 use super::scene::{Ask, Scene};
 use crate::providers::accounting::NewLoan;
@@ -69,52 +69,64 @@ async fn money_that_moves_on_a_later_day_is_owed_from_that_day(pool: PgPool) {
     scene.end().await;
 }
 
-/// A rate whose annuity is within the cap today, and the days after which it no longer is: months differ in length.
-async fn a_rate_that_becomes_too_dear(scene: &Scene) -> (Decimal, u64) {
-    let subject = Subject::load(&scene.world, scene.id).await.expect("read");
+/// A rate and the days until an annuity at that rate is offered within the cap while the day after it no longer is: months
+/// differ in length, so somewhere in a year there is such a pair whatever day it is today.
+fn becomes_too_dear(scene: &Scene, subject: &Subject) -> (Decimal, u64) {
     let within = |percent: Decimal, after: u64| {
         let rate = Rate::from_percent(percent).expect("a rate");
         let day = today(scene) + Days::new(after);
         let schedule = Schedule::draft(RepaymentMethod::Annuity, subject.amount, rate, subject.term, day);
         Quote::of(&subject.policies, schedule.expect("a schedule")).within_limits()
     };
-    (3_750..3_900)
+    (3_800..3_860)
         .map(|hundredths| Decimal::new(hundredths, 2))
-        .filter(|percent| within(*percent, 0))
-        .find_map(|percent| (1..90).find(|after| !within(percent, *after)).map(|after| (percent, after)))
+        .find_map(|percent| {
+            let days: Vec<bool> = (0..400).map(|after| within(percent, after)).collect();
+            let last = days.windows(2).position(|pair| pair[0] && !pair[1])?;
+            Some((percent, u64::try_from(last).expect("days")))
+        })
         .expect("some rate passes the cap between two days")
-}
-
-/// An application at that rate, and how long to wait until it is too dear.
-async fn becoming_too_dear(pool: PgPool) -> (Scene, TimeDelta) {
-    let scene = Scene::new(pool, Ask::default()).await;
-    let (percent, after) = a_rate_that_becomes_too_dear(&scene).await;
-    scene.execute(&format!("UPDATE applications SET annual_rate = {percent}")).await;
-    (scene, TimeDelta::days(i64::try_from(after).expect("days")))
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn terms_that_pass_the_cap_before_the_contract_are_refused(pool: PgPool) {
-    let (scene, after) = becoming_too_dear(pool).await;
+    let scene = Scene::new(pool, Ask::default()).await;
+    let (percent, offered_after) =
+        becomes_too_dear(&scene, &Subject::load(&scene.world, scene.id).await.expect("read"));
+    scene.execute(&format!("UPDATE applications SET annual_rate = {percent}")).await;
+    scene.wait(TimeDelta::days(i64::try_from(offered_after).expect("days")));
     let plan = Plan::to_account("dedup");
     scene.reach_offer(plan.care).await;
     scene.reach_method(&plan).await;
     scene.choose_account(&plan).await;
-    scene.wait(after);
+    scene.wait(TimeDelta::days(1));
     let refused = Verdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
     assert_eq!(contract::freeze_contract(&scene.world, scene.step()).await, Ok(refused.clone()));
     assert_eq!(contract::freeze_contract(&scene.world, scene.step()).await, Ok(refused), "a repeat");
+    let told = "SELECT string_agg(kind, ',') FROM timeline WHERE fact_key = 'freeze_contract'";
+    assert_eq!(scene.value(told).await, "terms_outside_limits");
     assert_eq!(scene.value("SELECT count(*) FROM contracts").await, "0");
     scene.end().await;
 }
 
+/// The cap of the application is below its price from now on. A day on which the price passes the cap would do the same, but a
+/// signature is stamped by a clock that no test moves.
+async fn make_too_dear(scene: &Scene) {
+    let lowered = "UPDATE applications SET policy = (
+                       SELECT jsonb_agg(CASE WHEN r ->> 'rule' = 'effective_rate_maximum'
+                                             THEN jsonb_set(r, '{value}', '\"40\"') ELSE r END)
+                       FROM jsonb_array_elements(policy) AS r)";
+    scene.execute(lowered).await;
+    let subject = Subject::load(&scene.world, scene.id).await.expect("read");
+    assert!(!contract::agreed_on(&scene.world, &subject, scene.now()).await.expect("priced").within_limits());
+}
+
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn terms_that_pass_the_cap_before_the_money_moves_are_not_paid_on(pool: PgPool) {
-    let (scene, after) = becoming_too_dear(pool).await;
-    let plan = Plan { care: Care::Quick, ..Plan::to_account("dedup") };
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
     scene.reach_money(&plan).await;
-    scene.wait(after);
-    lists::refresh_aml_lists(&scene.world, scene.now()).await.expect("refreshed");
+    make_too_dear(&scene).await;
     let refused = Verdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
     assert_eq!(scene.reserve(&plan).await, refused);
     assert_eq!(scene.payouts().await, 0);
@@ -123,11 +135,11 @@ async fn terms_that_pass_the_cap_before_the_money_moves_are_not_paid_on(pool: Pg
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_transfer_that_was_parked_until_its_terms_passed_the_cap_is_stopped(pool: PgPool) {
-    let (scene, after) = becoming_too_dear(pool).await;
+    let scene = Scene::new(pool, Ask::default()).await;
     let plan = Plan::to_account("dedup");
     scene.reach_money(&plan).await;
     assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
-    scene.wait(after);
+    make_too_dear(&scene).await;
     assert_eq!(scene.transfer().await, Ok(Transfer::Stopped { ground: RefusalGround::TermsOutsideLimits }));
     assert_eq!(scene.payouts().await, 0);
     scene.end().await;
@@ -161,6 +173,23 @@ async fn another_was_signed(scene: &Scene, number: u8, tiyn: i64, at: DateTime<U
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_loan_counts_from_the_call_for_its_money_and_not_from_the_day_on_which_that_was_known(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    scene.reserve(&plan).await;
+    let called_on = today(&scene);
+    scene.fault("payments", "transfer", json!({ "kind": "timeout_after" }), Some(1)).await;
+    scene.transfer().await.expect_err("no answer came");
+    scene.wait(TimeDelta::days(3));
+    assert_eq!(scene.transfer().await, Ok(Transfer::Confirmed));
+    loan::record_loan(&scene.world, scene.step()).await.expect("recorded");
+    assert_eq!(stored(&scene, "SELECT schedule FROM loans").await.disbursed_on, called_on);
+    assert_eq!(scene.ledger("accounting").await[0]["disbursed_on"], called_on.to_string());
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn one_borrower_gets_no_more_in_all_than_the_limit(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     let maximum = Subject::load(&scene.world, scene.id).await.expect("read").policies.amount_maximum();
@@ -181,7 +210,7 @@ async fn one_borrower_gets_no_more_in_all_than_the_limit(pool: PgPool) {
     assert!(above().await.above_the_limit, "a tiyn more");
     let refused = CreditVerdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
     assert_eq!(credit::fetch_credit_report(&scene.world, scene.step()).await, Ok(refused));
-    assert_eq!(scene.ledger("accounting").await.len(), 0, "no loan yet: the books are not asked");
+    assert_eq!(scene.calls("accounting", "balance").await, 0, "no loan yet: the books are not asked");
 
     // Granted, and repaid but for the last 1 000 tenge: what is owed counts, not what was lent.
     let owed =
@@ -207,6 +236,7 @@ async fn one_borrower_gets_no_more_in_all_than_the_limit(pool: PgPool) {
         .await;
     let asked = above().await;
     assert_eq!((asked.above_the_limit, asked.received.len()), (false, 1));
+    assert_eq!(scene.calls("accounting", "balance").await, 1);
     scene.end().await;
 }
 

@@ -107,6 +107,7 @@ async fn reserve(
         amount,
         state: PaymentState::Reserved,
         provider_reference: None,
+        sent_at: None,
         confirmed_at: None,
     };
     let refund = Refund { payment, round, generation, account_id: account.id };

@@ -32,6 +32,7 @@ fn members(kind: &str) -> Option<&'static [&'static str]> {
         "disbursement_method_confirmed" | "disbursement_method_not_confirmed" => {
             &["method", "payment_profile", "check_id"]
         }
+        "terms_outside_limits" => &["draft_id", "annual_effective_rate"],
         "contract_frozen" => &["number", "sha256", "draft_id"],
         "challenge_not_usable" => &["challenge_id"],
         "client_identified" | "identification_failed" => &["challenge_id", "purpose", "bound_to", "failure"],

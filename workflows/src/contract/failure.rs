@@ -26,6 +26,6 @@ pub struct FailureDetails {
     /// Whether another try can do no harm.
     pub retry_is_safe: bool,
     /// Whether it is known that no money was sent, of a step that sends some; nobody said so before this was asked.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nothing_sent: bool,
 }

@@ -29,7 +29,7 @@ pub struct ParkInput {
     /// Whether a retry can do no harm.
     pub retry_is_safe: bool,
     /// Whether it is known that no money was sent, of a step that sends some.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nothing_sent: bool,
     /// Whether giving the step up is possible: not once money may have moved.
     pub may_fail: bool,

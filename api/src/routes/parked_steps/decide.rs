@@ -70,7 +70,7 @@ pub(crate) async fn decide(
 /// Whether money was sent after all, by a try that was taken for dead when the step was parked.
 async fn was_sent(app: &App, id: ApplicationId) -> Result<bool, Problem> {
     let payment = money::payment(&app.pool, id).await?;
-    Ok(payment.is_some_and(|payment| payment.state != PaymentState::Reserved))
+    Ok(payment.is_some_and(|payment| !matches!(payment.state, PaymentState::Reserved | PaymentState::Released)))
 }
 
 /// The same for a step of a case: its workflow answers, and only a retry is possible there.

@@ -1,8 +1,9 @@
 //! Applications: stored once, read by what their reader may learn, acted on under one key.
 
 use nesie_domain::application::{Outcome, RefusalGround, Stage};
-use nesie_domain::ids::{ApplicationId, ParkedStepId};
+use nesie_domain::ids::{ApplicationId, ParkedStepId, PaymentReference};
 use nesie_storage::facts::{self, Actor, Fact, Move};
+use nesie_storage::money::{self, Payment, PaymentState};
 use nesie_storage::parked::{self, NewParkedStep};
 use nesie_storage::screening::Decision;
 
@@ -192,6 +193,58 @@ async fn a_parked_application_says_whose_decision_it_waits_for(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_payout_that_was_sent_after_all_is_not_given_up_and_one_that_was_released_is_asked_of_its_workflow(
+    pool: PgPool,
+) {
+    let api = Api::start(pool).await;
+    let (service, operations) = (token("front", &["service"]), token("o", &["operations"]));
+    let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
+    let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
+    let step = NewParkedStep {
+        id: ParkedStepId::from_uuid(uuid::Uuid::from_u128(8)),
+        owner: id.into(),
+        step: "transfer_money",
+        occasion: 1,
+        provider: None,
+        failure_code: "client.leak_unverified",
+        retry_is_safe: true,
+        nothing_sent: true,
+        explanation: "Деньги не отправлены.",
+        parked_at: crate::time::now(),
+    };
+    let mut connection = api.pool.acquire().await.expect("a connection");
+    parked::insert(&mut connection, &step).await.expect("parked");
+    let payment = Payment {
+        our_reference: PaymentReference::from_uuid(uuid::Uuid::from_u128(9)),
+        method: "account".to_owned(),
+        payment_profile: "dedup".to_owned(),
+        amount: nesie_domain::money::Money::from_tiyn(30_000_000),
+        state: PaymentState::Reserved,
+        provider_reference: None,
+        sent_at: None,
+        confirmed_at: None,
+    };
+    money::reserve(&mut connection, id, &payment, crate::time::now()).await.expect("reserved");
+    let shown = api.get(&operations, &format!("/v1/applications/{id}")).await.body;
+    assert_eq!(shown["expected"]["decisions"], json!(["retry", "fail_and_compensate"]));
+    let give_up = async |key: &str| {
+        let body = json!({"decision": "fail_and_compensate", "reason": "клиент не проверен"});
+        api.post(&operations, &format!("/v1/parked-steps/{}/decision", step.id), key, &body).await
+    };
+    money::mark_sent(&mut connection, payment.our_reference, crate::time::now()).await.expect("sent after all");
+    let refused = give_up("k-1").await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::CONFLICT, "remedy_not_possible"));
+    let denials = "SELECT count(*) FROM audit WHERE reason = 'payment_was_sent' AND NOT allowed";
+    assert_eq!(api.count(denials).await, 1);
+    // Released by the very decision whose answer was lost: the workflow, not the payment, says what became of it.
+    let released = format!("UPDATE payments SET state = 'released' WHERE our_reference = '{}'", payment.our_reference);
+    sqlx::query(sqlx::AssertSqlSafe(released)).execute(&api.pool).await.expect("released");
+    let repeated = give_up("k-2").await;
+    assert_eq!((repeated.status, repeated.code()), (StatusCode::SERVICE_UNAVAILABLE, "not_known_to_be_done"));
+    assert_eq!(api.count(denials).await, 1, "no denial that is not one");
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_page_is_waited_for_until_what_its_reader_sees_has_changed(pool: PgPool) {
     let api = Api::start(pool).await;
     let (service, officer) = (token("front", &["service"]), token("o", &["compliance"]));
@@ -232,8 +285,8 @@ async fn a_page_is_waited_for_until_what_its_reader_sees_has_changed(pool: PgPoo
 
     let waiting = std::time::Instant::now();
     let (seen, ()) =
-        tokio::join!(api.changed(&service, &path, &first, 10), move_to("offer", &Stage::AwaitingAcknowledgement));
-    assert_eq!((seen.status, &seen.body["stage"]["stage"]), (StatusCode::OK, &json!("awaiting_acknowledgement")));
+        tokio::join!(api.changed(&service, &path, &first, 10), move_to("cleared", &Stage::Processing { act: None }));
+    assert_eq!((seen.status, &seen.body["stage"]["stage"]), (StatusCode::OK, &json!("processing")));
     assert!(waiting.elapsed() < std::time::Duration::from_secs(9), "woken, not timed out");
     let stranger = api.changed(&token("somebody-else", &["service"]), &path, &first, 10).await;
     assert_eq!(stranger.status, StatusCode::NOT_FOUND);
