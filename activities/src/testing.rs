@@ -7,6 +7,7 @@ mod endings;
 mod idempotence;
 mod journey;
 mod last_checks;
+mod leaks;
 mod money;
 mod payment_matches;
 mod publication;

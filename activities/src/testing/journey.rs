@@ -136,7 +136,8 @@ impl Scene {
     /// An image for the challenge of the stage.
     pub(super) async fn image(&self) -> Value {
         let (Stage::AwaitingIdentification { challenge_id, .. }
-        | Stage::AwaitingPaymentIdentification { challenge_id, .. }) = self.stage().await
+        | Stage::AwaitingPaymentIdentification { challenge_id, .. }
+        | Stage::AwaitingLeakVerification { challenge_id, .. }) = self.stage().await
         else {
             panic!("no identification is awaited")
         };

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 use super::idempotence::Care;
 use super::journey::Plan;
+use super::leaks;
 use super::refusals::{assert_nothing_tips_off, listed, refresh};
 use super::scene::{Ask, IIN, Scene};
 use crate::failure::FailureClass;
@@ -178,17 +179,7 @@ async fn a_leak_that_becomes_known_after_the_last_question_stops_the_money(pool:
     let scene = Scene::new(pool, Ask::default()).await;
     let plan = Plan::to_account("dedup");
     scene.reach_money(&plan).await;
-    scene
-        .execute(
-            "INSERT INTO cases (id, kind, submitted_by, natural_key, details_sealed, summary, policy, ruleset, build
-                , received_at, stage, stage_at)
-             VALUES ('00000000-0000-0000-0000-0000000000c1', 'data_leak', 'a test', 'key', 'sealed', '{}', '{}', '2025-01-01'
-                , 'test', now(), '{\"stage\": \"handling\"}', now())",
-        )
-        .await;
-    let flag = "INSERT INTO client_flags (id, case_id, iin_index, person_sealed, learned_at, flagged_at)
-                VALUES ('00000000-0000-0000-0000-0000000000f1', '00000000-0000-0000-0000-0000000000c1', 'iin', 'sealed', now(), now())";
-    scene.execute(flag).await;
+    let flag = leaks::flag(&scene).await;
     let held = crate::payment::reserve_and_check(&scene.world, scene.step()).await.expect("decided");
     assert_eq!(held, Verdict::Next { stage: Stage::Processing { act: None } }, "back to the measures");
     assert_eq!(scene.value("SELECT count(*) FROM payments").await, "0", "nothing is reserved");
