@@ -26,6 +26,15 @@ use crate::problem::{Problem, internal};
 use crate::temporal::Sent;
 use crate::view;
 
+/// After which pauses it is asked once more what became of an act that no worker answered in time.
+const ASKED_AGAIN_AFTER: [Duration; 5] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+    Duration::from_secs(3_600),
+];
+
 /// How long an act waits for its turn behind others on the same application.
 const TURN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -187,6 +196,42 @@ impl Pending<'_> {
             Stored::Answered(answer) => return Ok(give(answer)),
             Stored::Submission(id) => id,
         };
+        match self.settle(submission_id, kind, what, reason).await {
+            Ok(answer) => Ok(give(answer)),
+            Err(problem) => {
+                if problem == Problem::NotKnownToBeDone {
+                    self.find_out(submission_id, kind, what, reason.to_owned());
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Asks on behalf of whoever may never ask again: the workflow may take the act up later, and what it says of it is audited
+    /// then. Ends with this process.
+    fn find_out(self, submission_id: SubmissionId, kind: ActKind, what: What, reason: String) {
+        let (app, caller, key) = (self.app.clone(), self.caller.clone(), self.key.clone());
+        let (route, body_sha256, application) = (self.route, self.body_sha256, self.application);
+        tokio::spawn(async move {
+            let pending = Pending { app: &app, caller: &caller, key: &key, route, body_sha256, application };
+            for pause in ASKED_AGAIN_AFTER {
+                tokio::time::sleep(pause).await;
+                if pending.settle(submission_id, kind, what, &reason).await.is_ok() {
+                    return;
+                }
+            }
+            tracing::warn!(application.id = %pending.application.id, submission.id = %submission_id, "what became of an act is not known");
+        });
+    }
+
+    /// Sends the act in its turn, and keeps what the workflow says of it with its audit. A repeat changes nothing.
+    async fn settle(
+        &self,
+        submission_id: SubmissionId,
+        kind: ActKind,
+        what: What,
+        reason: &str,
+    ) -> Result<StoredAnswer, Problem> {
         let turn = self.app.turns.take(self.application.id, TURN_WITHIN).await;
         let _turn = turn.ok_or(Problem::NotKnownToBeDone)?;
         // Other processes of the API keep the turn by the same lock of the database, until this transaction's end.
@@ -195,7 +240,7 @@ impl Pending<'_> {
         // Whoever had the turn before may have been this request's repeat.
         let known = idempotency::find(&mut *transaction, &self.request(), &self.body_sha256).await?;
         if let Some(Claim::Finished(answer)) = known {
-            return Ok(give(answer));
+            return Ok(answer);
         }
         let sent = self.app.workflows.send(self.application.id, Act { submission_id, what }, self.update_id()).await;
         let answer = match sent {
@@ -206,7 +251,7 @@ impl Pending<'_> {
         };
         let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
         pool::commit(transaction).await?;
-        Ok(give(answer))
+        Ok(answer)
     }
 
     /// Key, submission and audit together; a repeat goes on with the first one's submission.

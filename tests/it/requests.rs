@@ -201,6 +201,30 @@ async fn without_a_worker_acts_are_not_known_to_be_done_and_reads_go_on() {
 }
 
 #[tokio::test]
+async fn an_act_that_is_refused_after_nobody_waits_for_the_answer_is_audited_all_the_same() {
+    let mut stack = Stack::start().await;
+    let site = stack.site().await;
+    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
+    site.at_stage(&id, "awaiting_acknowledgement").await;
+    stack.kill_worker();
+    let path = format!("/v1/applications/{id}/disbursement-method");
+    let key = Uuid::new_v4().to_string();
+    let (status, problem) = site.send_with_key(Method::PUT, &path, Some(account("dedup")), &key).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+    stack.restart_worker().await;
+    let owner = stack.owner().await;
+    let denied =
+        "SELECT count(*) FROM audit WHERE object = $1 AND action = 'choose_disbursement_method' AND NOT allowed
+                  AND reason = 'act_not_expected'";
+    crate::harness::eventually("the refusal is audited, though the request is not repeated", async || {
+        let denials: i64 =
+            sqlx::query_scalar(denied).bind(format!("application/{id}")).fetch_one(&owner).await.expect("counted");
+        if denials == 1 { Ok(()) } else { Err(denials.to_string()) }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_personal_data_stands_in_the_clear_where_it_is_searched_logged_or_told() {
     let stack = Stack::start().await;
     let site = stack.site().await;
