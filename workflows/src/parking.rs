@@ -23,6 +23,9 @@ pub const PARKED: SearchAttributeKey<String> = SearchAttributeKey::keyword("Nesi
 /// How long an own write that failed for good waits for somebody to mend what it failed on.
 const OWN_WRITE_PAUSE: Duration = Duration::from_secs(60);
 
+/// The patch of payouts that can be given up where nothing was sent.
+const GIVEN_UP_BEFORE_MONEY: &str = "payout-given-up-before-money";
+
 /// What the search attribute says once every parked step is decided on: the pinned server refuses an unset one.
 const NOTHING_PARKED: &str = "none";
 
@@ -128,6 +131,8 @@ pub(crate) async fn park<W: Parks>(
     let occasion = context.state(|state| state.parked().iter().filter(|parked| parked.step == step).count()) + 1;
     let occasion = u16::try_from(occasion).unwrap_or(u16::MAX);
     let parked_step_id = parked_step_id(owner, step, occasion);
+    // A run whose step was parked by code that did not know of this keeps refusing, as that code did.
+    let nothing_sent = failure.nothing_sent && context.patched(GIVEN_UP_BEFORE_MONEY);
     let input = ParkInput {
         owner,
         parked_step_id,
@@ -136,8 +141,8 @@ pub(crate) async fn park<W: Parks>(
         provider: failure.provider,
         failure_code: failure.code,
         retry_is_safe: failure.retry_is_safe,
-        nothing_sent: failure.nothing_sent,
-        may_fail: ParkedDecision::possible_on(step, failure.nothing_sent).contains(&ParkedDecision::FailAndCompensate),
+        nothing_sent,
+        may_fail: ParkedDecision::possible_on(step, nothing_sent).contains(&ParkedDecision::FailAndCompensate),
         at: now(context),
     };
     context.upsert_search_attributes([PARKED.value_set(step.to_string())]);
@@ -146,7 +151,7 @@ pub(crate) async fn park<W: Parks>(
         let step = ParkedStep {
             id: parked_step_id,
             step: step.to_string(),
-            nothing_sent: failure.nothing_sent,
+            nothing_sent,
             decision: None,
             resolved: false,
         };
