@@ -148,13 +148,8 @@ pub(crate) async fn park<W: Parks>(
     context.upsert_search_attributes([PARKED.value_set(step.to_string())]);
     // Open before the row is there: a decision can only come from somebody who has seen the row.
     context.state_mut(|state| {
-        let step = ParkedStep {
-            id: parked_step_id,
-            step: step.to_string(),
-            nothing_sent,
-            decision: None,
-            resolved: false,
-        };
+        let step =
+            ParkedStep { id: parked_step_id, step: step.to_string(), nothing_sent, decision: None, resolved: false };
         state.parked_mut().push(step);
     });
     own_write(context, || Parking::park_step, || input.clone()).await?;
