@@ -33,9 +33,13 @@ pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Resu
     };
     let answered = report(world, &subject, STEP, "assessment", input.at).await?;
     let (mut verdict, burden) = judge(&subject, &answered.value, input.at)?;
-    let borrowed = with_what_is_borrowed(world, &subject, STEP, input.at).await?;
-    if verdict == CreditVerdict::Eligible && borrowed.above_the_limit {
-        verdict = CreditVerdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+    let mut balances = Vec::new();
+    if verdict == CreditVerdict::Eligible {
+        let borrowed = with_what_is_borrowed(world, &subject, STEP, input.at).await?;
+        if borrowed.above_the_limit {
+            verdict = CreditVerdict::Refuse { ground: RefusalGround::TermsOutsideLimits };
+        }
+        balances = borrowed.received;
     }
     let details = json!({ "occasion": "assessment", "report_id": answered.value.report_id });
     let fact = StepFact {
@@ -50,7 +54,7 @@ pub(crate) async fn fetch_credit_report(world: &World, input: StepInput) -> Resu
     };
     if let Some(mut transaction) = world.begin(fact).await? {
         let evidence_id = answered.received.keep(world, &mut transaction).await?;
-        for balance in borrowed.received {
+        for balance in balances {
             balance.keep(world, &mut transaction).await?;
         }
         let row = row("assessment", &answered.value, burden, json!(verdict), evidence_id, input.at);

@@ -1,7 +1,7 @@
 //! Money reserved under our own reference, and checked once more just before it moves (paras 9, 10;
 //! design invariant 6). Never calls for a transfer: that is `transfer.rs`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::PaymentReference;
 use nesie_storage::agreement::{identification, signature};
@@ -43,7 +43,8 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
     let confirmed = confirmed(world, &subject).await?;
     reserve(world, &subject, &confirmed, input).await?;
     let checks = check_again(world, &subject, &confirmed, STEP, input).await?;
-    let too_dear = too_dear(world, &subject, input.at).await?;
+    let priced = agreed_on(world, &subject, input.at).await?;
+    let too_dear = (!priced.within_limits()).then_some(RefusalGround::TermsOutsideLimits);
     let verdict = checks.objection().or(too_dear).map_or_else(|| next(Stage::Disbursing), refuse);
     let Checks { report, owned, lists } = checks;
     let shown = match verdict {
@@ -51,8 +52,12 @@ pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result
         Verdict::Refuse { ground } if ground.is_confidential() => json!({ "verdict": "refuse" }),
         _ => json!(verdict),
     };
-    let details =
-        json!({ "report_id": report.value.report_id, "check_id": owned.check_id, "lists_changed": lists.is_some() });
+    let details = json!({
+        "report_id": report.value.report_id,
+        "check_id": owned.check_id,
+        "lists_changed": lists.is_some(),
+        "annual_effective_rate": priced.effective_rate,
+    });
     let fact = StepFact {
         application_id: subject.id(),
         key: STEP,
@@ -112,8 +117,8 @@ pub(crate) async fn objection(
     }
     let checked = reports::get(&world.pool, subject.id(), "payment").await?;
     let checked = checked.ok_or_else(|| Failure::park("payment.unchecked"))?;
-    if let Some(ground) = too_dear(world, subject, input.at).await? {
-        return Ok(Some(ground));
+    if is_too_dear(world, subject, step, input).await? {
+        return Ok(Some(RefusalGround::TermsOutsideLimits));
     }
     if input.at - checked.received_at <= CHECKS_HOLD {
         return Ok(None);
@@ -152,10 +157,27 @@ pub(crate) async fn objection(
     Ok(objection)
 }
 
-/// Money that moves on another day than the contract's makes a loan of that day, and its price may have passed a cap.
-async fn too_dear(world: &World, subject: &Subject, at: DateTime<Utc>) -> Result<Option<RefusalGround>, Failure> {
-    let quote = agreed_on(world, subject, at).await?;
-    Ok((!quote.within_limits()).then_some(RefusalGround::TermsOutsideLimits))
+/// Money that moves on another day than the contract's makes a loan of that day, and its price may have passed a cap: then it is
+/// on record by how much.
+async fn is_too_dear(world: &World, subject: &Subject, step: &'static str, input: StepInput) -> Result<bool, Failure> {
+    let priced = agreed_on(world, subject, input.at).await?;
+    if priced.within_limits() {
+        return Ok(false);
+    }
+    let fact = StepFact {
+        application_id: subject.id(),
+        key: &format!("{step}:priced:{}", input.at.timestamp_millis()),
+        kind: "terms_outside_limits",
+        details: json!({ "annual_effective_rate": priced.effective_rate }),
+        at: input.at,
+        actor: Actor::System,
+        stage: None,
+        event: None,
+    };
+    if let Some(transaction) = world.begin(fact).await? {
+        pool::commit(transaction).await?;
+    }
+    Ok(true)
 }
 
 /// What is asked just before money moves: bureau, lists, ownership.

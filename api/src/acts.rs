@@ -192,14 +192,15 @@ impl Pending<'_> {
         reason: &str,
     ) -> Result<Response, Problem> {
         let submission = serde_json::to_vec(submission).map_err(|error| internal(&error, "a submission is no JSON"))?;
-        let submission_id = match self.store(kind, &submission, reason).await? {
+        let (submission_id, is_new) = match self.store(kind, &submission, reason).await? {
             Stored::Answered(answer) => return Ok(give(answer)),
-            Stored::Submission(id) => id,
+            Stored::Submission { id, is_new } => (id, is_new),
         };
         match self.settle(submission_id, kind, what, reason).await {
             Ok(answer) => Ok(give(answer)),
             Err(problem) => {
-                if problem == Problem::NotKnownToBeDone {
+                // Once a request: whoever repeats it asks by himself, and must not leave a task behind each time.
+                if is_new && problem == Problem::NotKnownToBeDone {
                     self.find_out(submission_id, kind, what, reason.to_owned());
                 }
                 Err(problem)
@@ -275,8 +276,10 @@ impl Pending<'_> {
         let came =
             audit::Entry { occurred_at: received_at, ..entry(self.caller, &roles, &action, &object, reason, details) };
         match submissions::receive(&self.app.pool, &self.request(), &self.body_sha256, &new, &came).await? {
-            Claim::New => Ok(Stored::Submission(id)),
-            Claim::Unfinished { object_id } => Ok(Stored::Submission(SubmissionId::from_uuid(object_id))),
+            Claim::New => Ok(Stored::Submission { id, is_new: true }),
+            Claim::Unfinished { object_id } => {
+                Ok(Stored::Submission { id: SubmissionId::from_uuid(object_id), is_new: false })
+            }
             Claim::Finished(answer) => Ok(Stored::Answered(answer)),
             Claim::OtherBody => Err(Problem::IdempotencyKeyReused),
         }
@@ -345,7 +348,7 @@ impl Pending<'_> {
 }
 
 enum Stored {
-    Submission(SubmissionId),
+    Submission { id: SubmissionId, is_new: bool },
     Answered(StoredAnswer),
 }
 

@@ -141,6 +141,9 @@ async fn a_transfer_that_was_parked_until_its_terms_passed_the_cap_is_stopped(po
     assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
     make_too_dear(&scene).await;
     assert_eq!(scene.transfer().await, Ok(Transfer::Stopped { ground: RefusalGround::TermsOutsideLimits }));
+    let rate = "SELECT details ->> 'annual_effective_rate' FROM timeline WHERE kind = 'terms_outside_limits'";
+    let rate: Decimal = scene.value(rate).await.parse().expect("a rate");
+    assert!(rate > Decimal::from(40), "by how much is on record: {rate}");
     assert_eq!(scene.payouts().await, 0);
     scene.end().await;
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use nesie_domain::application::Stage;
 use nesie_storage::applications::{self, Filter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,25 +17,6 @@ use crate::problem::{FieldError, Problem};
 use crate::routes::page::PageQuery;
 use crate::view;
 
-/// The names that `stage` takes; what is none of them is refused rather than asked of the database.
-const STAGES: [&str; 16] = [
-    "assessing",
-    "awaiting_screening_decision",
-    "awaiting_acknowledgement",
-    "awaiting_schedule_choice",
-    "awaiting_disbursement_method",
-    "awaiting_identification",
-    "awaiting_signature",
-    "cooling_off",
-    "awaiting_renewed_consent",
-    "awaiting_payment_identification",
-    "awaiting_leak_verification",
-    "awaiting_verification_call",
-    "processing",
-    "disbursing",
-    "recording",
-    "closed",
-];
 /// The names that `outcome` takes.
 const OUTCOMES: [&str; 5] = ["granted", "refused", "withdrawn", "expired", "failed"];
 
@@ -114,8 +96,8 @@ fn check_names(stage: Option<&str>, outcome: Option<&str>) -> Result<(), Problem
         message: format!("Допустимые значения: {}", known.join(", ")),
     };
     let mut errors = Vec::new();
-    if stage.is_some_and(|name| !STAGES.contains(&name)) {
-        errors.push(refused("?stage", "stage.unknown", &STAGES));
+    if stage.is_some_and(|name| !Stage::NAMES.contains(&name)) {
+        errors.push(refused("?stage", "stage.unknown", &Stage::NAMES));
     }
     if outcome.is_some_and(|name| !OUTCOMES.contains(&name)) {
         errors.push(refused("?outcome", "outcome.unknown", &OUTCOMES));
@@ -125,7 +107,7 @@ fn check_names(stage: Option<&str>, outcome: Option<&str>) -> Result<(), Problem
 
 #[cfg(test)]
 mod tests {
-    use nesie_domain::application::{Outcome, Stage};
+    use nesie_domain::application::Outcome;
     use serde_json::json;
 
     use super::*;
@@ -138,7 +120,7 @@ mod tests {
     #[test]
     fn the_filters_know_every_name_of_the_domain_and_no_other() {
         let stages = serde_json::from_value::<Stage>(json!({"stage": "?"})).expect_err("no stage");
-        assert_eq!(names(&stages), STAGES);
+        assert_eq!(names(&stages), Stage::NAMES);
         let outcomes = serde_json::from_value::<Outcome>(json!({"outcome": "?"})).expect_err("no outcome");
         assert_eq!(names(&outcomes), OUTCOMES);
         assert_eq!(check_names(Some("closed"), Some("granted")), Ok(()));
