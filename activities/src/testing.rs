@@ -1,10 +1,12 @@
 //! The steps over a real PostgreSQL and the real sandbox: every step run twice and failed on its way, and money above
 //! all. The sandbox's ledgers are the oracle, not our rows. Needs `DATABASE_URL` of an owner that may create databases.
 
+mod cases;
 mod channel;
 mod days;
 mod endings;
 mod idempotence;
+mod incidents;
 mod journey;
 mod last_checks;
 mod leaks;
@@ -14,4 +16,7 @@ mod publication;
 mod refusals;
 mod remedies;
 mod scene;
+mod suspensions;
+mod sweeps;
 mod tries;
+mod write_offs;

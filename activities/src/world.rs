@@ -91,6 +91,10 @@ async fn alive<T>(
 /// Hands each step to Temporal under its definition in the contract: its name, what it takes and gives, and what does it.
 macro_rules! steps {
     ($($name:ident: $definition:ident($input:ty) -> $output:ty = $step:path $(, $more:expr)*;)+) => {
+        /// The steps that there are, each of which goes through the harness of `testing/idempotence.rs`.
+        #[cfg(test)]
+        pub(crate) const STEPS: &[&str] = &[$(stringify!($name)),+];
+
         #[activities]
         impl World {
             $(

@@ -32,6 +32,9 @@ use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
 use crate::record::CaseFact;
 
+/// The key of the fact that everything is done; there is one a case.
+const FINISH: &str = "finish_write_off";
+
 /// Whether the debt is written off by the case.
 pub(crate) async fn is_decided(world: &World, case_id: CaseId) -> Result<bool, Failure> {
     Ok(recorded::fact(&world.pool, case_id, decision::WRITTEN_OFF).await?.is_some())
@@ -73,6 +76,9 @@ pub(crate) async fn open_write_off(world: &World, input: CaseStep) -> Result<Cas
 /// the case stays where it is, and its refunds go on. It never closes by itself: only a court act of the client's own guilt
 /// goes on from here (A14).
 pub(crate) async fn finish_write_off(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
+    if recorded::fact(&world.pool, input.case_id, FINISH).await?.is_some() {
+        return Ok(CaseStage::WrittenOff);
+    }
     let duties = rows::of_case(&world.pool, input.case_id).await?;
     let open: Vec<&Duty> = duties.iter().filter(|duty| duty.ended_at.is_none()).collect();
     if !open.is_empty() {
@@ -84,7 +90,7 @@ pub(crate) async fn finish_write_off(world: &World, input: CaseStep) -> Result<C
     let Some(nothing_new) = books::look_again(world, input).await? else { return Ok(CaseStage::Handling) };
     let fact = CaseFact {
         case_id: input.case_id,
-        key: "finish_write_off",
+        key: FINISH,
         kind: "write_off_finished",
         details: json!({}),
         at: input.at,

@@ -1,5 +1,5 @@
-//! The harness that every step goes through: failed by its provider before and after the effect, failed by the database
-//! at the commit, then run, then run again.
+//! The harness that every step goes through: failed by its provider before and after the effect, failed at each of its
+//! commits in turn, then run, then run again. Which steps there are, `world.rs` says, and the test below holds it to that.
 
 use std::fmt::Debug;
 
@@ -26,6 +26,10 @@ pub(super) enum Before {
     Committed,
 }
 
+/// More tries than any step takes: one that gets no further would go on for ever.
+const TRIES_MAX: usize = 12;
+const TRIES_AT_ONE_COMMIT: usize = 3;
+
 /// Every effect of every provider that keeps a ledger.
 async fn ledgers(scene: &Scene) -> Vec<String> {
     let mut all = Vec::new();
@@ -46,6 +50,14 @@ async fn ledgers(scene: &Scene) -> Vec<String> {
     all
 }
 
+const NONE: [&str; 0] = [];
+
+/// The tables whose rows are others.
+fn changed<'a>(before: &'a [(String, String)], after: &[(String, String)]) -> Vec<&'a str> {
+    let same = before.iter().zip(after).filter(|(before, after)| before != after);
+    same.map(|((table, _), _)| table.as_str()).collect()
+}
+
 /// Takes a step with all care; the verdict.
 pub(super) async fn take<V: Debug + PartialEq>(
     scene: &Scene,
@@ -55,6 +67,7 @@ pub(super) async fn take<V: Debug + PartialEq>(
     providers: &[(&str, &str)],
     run: impl AsyncFn() -> Result<V, Failure>,
 ) -> V {
+    assert!(crate::world::STEPS.contains(&name), "{name} is no step");
     if care == Care::Quick {
         return run().await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
     }
@@ -70,45 +83,104 @@ pub(super) async fn take<V: Debug + PartialEq>(
             assert_eq!(failure.class, FailureClass::Retry, "{name} after {fault}: {failure:?}");
             assert_eq!(failure.provider, Some(*provider), "{name} after {fault}");
             if before == Before::Nothing {
-                assert_eq!(scene.rows(&["provider_calls"]).await, rows, "{name} left rows after {fault}");
+                let left = scene.rows(&["provider_calls"]).await;
+                assert_eq!(changed(&rows, &left), NONE, "{name} left rows after {fault}");
             }
             scene.mend().await;
         }
     }
-    let rows = scene.rows(&["provider_calls"]).await;
-    fail_commits(scene, "").await;
-    let failure = run().await.expect_err("a fact that is not committed is no verdict");
-    assert_eq!((failure.class, failure.code), (FailureClass::Retry, "storage.driver"), "{name}: {failure:?}");
-    assert_eq!(scene.rows(&["provider_calls"]).await, rows, "{name} left rows behind an aborted transaction");
-    allow_commits(scene).await;
-
-    let verdict = run().await.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+    let verdict = fail_each_commit(scene, name, &run).await;
     let (rows, effects) = (scene.rows(&[]).await, ledgers(scene).await);
     let again = run().await.unwrap_or_else(|failure| panic!("{name} again: {failure:?}"));
     assert_eq!(again, verdict, "{name} run twice");
-    assert_eq!(scene.rows(&[]).await, rows, "{name} run twice wrote twice");
+    assert_eq!(changed(&rows, &scene.rows(&[]).await), NONE, "{name} run twice wrote twice");
     assert_eq!(ledgers(scene).await, effects, "{name} run twice had its effect twice");
     verdict
 }
 
-/// Makes every transaction fail at its commit that records a fact under this key; under any, where it is empty.
-pub(super) async fn fail_commits(scene: &Scene, fact_key: &str) {
-    let when = if fact_key.is_empty() { String::new() } else { format!("WHEN (NEW.fact_key = '{fact_key}')") };
+/// Fails the step at its first commit, which leaves nothing; then lets one commit through at every try and fails the next,
+/// until none is left to fail. A step may commit the same thing at every try, such as that it sent money again: after some
+/// tries more is let through.
+async fn fail_each_commit<V: Debug>(scene: &Scene, name: &str, run: impl AsyncFn() -> Result<V, Failure>) -> V {
+    let rows = scene.rows(&["provider_calls"]).await;
+    for tried in 0..TRIES_MAX {
+        fail_commit(scene, 1 + tried.div_ceil(TRIES_AT_ONE_COMMIT)).await;
+        let result = run().await;
+        let met = commits_pass(scene).await;
+        match result {
+            Ok(verdict) if !met => return verdict,
+            Ok(verdict) => panic!("{name} took a commit that failed for done: {verdict:?}"),
+            Err(failure) => {
+                let how = (failure.class, failure.code);
+                assert_eq!((how, met), ((FailureClass::Retry, "storage.driver"), true), "{name}: {failure:?}");
+            }
+        }
+        if tried == 0 {
+            let left = scene.rows(&["provider_calls"]).await;
+            assert_eq!(changed(&rows, &left), NONE, "{name} left rows behind an aborted transaction");
+        }
+    }
+    panic!("{name} gets no further from one commit to the next");
+}
+
+/// Makes the so manieth transaction from now on fail at its commit, of those that write more than the notes of calls.
+pub(super) async fn fail_commit(scene: &Scene, number: usize) {
+    if scene.value("SELECT to_regclass('harness.commits')").await.is_empty() {
+        scene.execute(COUNT_COMMITS).await;
+    }
     scene
-        .execute(
-            "CREATE OR REPLACE FUNCTION fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN RAISE EXCEPTION 'made to fail'; END $$",
-        )
-        .await;
-    scene
-        .execute(&format!(
-            "CREATE CONSTRAINT TRIGGER fail_at_commit AFTER INSERT ON timeline
-             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW {when} EXECUTE FUNCTION fail_at_commit()"
-        ))
+        .execute(&format!("ALTER SEQUENCE harness.commits RESTART; UPDATE harness.failing SET number = {number}"))
         .await;
 }
 
-/// Ends what [`fail_commits`] began.
-pub(super) async fn allow_commits(scene: &Scene) {
-    scene.execute("DROP TRIGGER fail_at_commit ON timeline").await;
+/// Ends what [`fail_commit`] began; whether that commit was met.
+pub(super) async fn commits_pass(scene: &Scene) -> bool {
+    let met = "SELECT is_called AND last_value >= number FROM harness.commits, harness.failing";
+    let met = scene.value(met).await == "true";
+    scene.execute("UPDATE harness.failing SET number = 0").await;
+    met
+}
+
+/// Counts transactions as they commit; a sequence, since it keeps its count where one is aborted.
+const COUNT_COMMITS: &str = "
+    CREATE SCHEMA harness;
+    CREATE SEQUENCE harness.commits;
+    CREATE TABLE harness.failing AS SELECT 0 AS number;
+    GRANT USAGE ON SCHEMA harness TO nesie_app;
+    GRANT USAGE ON harness.commits TO nesie_app;
+    GRANT SELECT ON harness.failing TO nesie_app;
+    CREATE FUNCTION harness.count_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE failing integer := (SELECT number FROM harness.failing);
+    BEGIN
+        IF failing > 0 AND coalesce(current_setting('harness.counted', true), '') = '' THEN
+            PERFORM set_config('harness.counted', 'yes', true);
+            IF nextval('harness.commits') = failing THEN
+                RAISE EXCEPTION 'made to fail';
+            END IF;
+        END IF;
+        RETURN NULL;
+    END $$;
+    DO $$
+    DECLARE name text;
+    BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'provider_calls' LOOP
+            EXECUTE format('CREATE CONSTRAINT TRIGGER count_commit AFTER INSERT OR UPDATE OR DELETE ON %I
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION harness.count_commit()', name);
+        END LOOP;
+    END $$";
+
+/// Each step of the worker stands under its name in a test that takes it through the harness.
+#[test]
+fn every_step_goes_through_the_harness() {
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testing");
+    let mut taken = String::new();
+    for file in std::fs::read_dir(tests).expect("the tests") {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("Rust");
+        taken.extend(text.split_whitespace());
+    }
+    for step in crate::world::STEPS {
+        let calls = ["Care::Thorough,", "care,", ".act(", ".act_at("].map(|before| format!("{before}\"{step}\","));
+        let found = calls.iter().any(|call| taken.contains(call));
+        assert!(found, "{step} is not taken through the harness");
+    }
 }

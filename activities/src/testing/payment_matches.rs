@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::idempotence::{Care, allow_commits, fail_commits};
+use super::idempotence::{Care, commits_pass, fail_commit};
 use super::journey::Plan;
 use super::refusals::{assert_nothing_tips_off, listed, refresh};
 use super::scene::{Ask, Scene};
@@ -176,10 +176,10 @@ async fn a_transfer_that_comes_late_waits_for_the_same_decision(pool: PgPool) {
     scene.reserve(&plan).await;
     listed(&scene, None, "Жанбырбаев").await;
     refresh(&scene).await;
-    fail_commits(&scene, "").await;
+    fail_commit(&scene, 1).await;
     let failure = transfer_late(&scene).await.expect_err("not committed");
     assert_eq!((failure.class, failure.code), (FailureClass::Retry, "storage.driver"));
-    allow_commits(&scene).await;
+    assert!(commits_pass(&scene).await);
     assert_eq!(waiting(&scene).await, "", "a match that is not stored parks nothing");
     assert_waits(transfer_late(&scene).await);
     assert_waits(transfer_late(&scene).await);

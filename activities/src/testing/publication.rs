@@ -16,21 +16,17 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::scene::{Ask, Scene};
+use super::cases::scene_with_calendar;
+use super::scene::Scene;
 use crate::duties::{Opening, current_calendar, meet, open, watch_duties};
 use crate::publication::{publish_calendar_version, recompute_duties};
 use crate::sweep::record_duty_sweep;
 
-fn at(text: &str) -> DateTime<Utc> {
+pub(super) fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
 }
 
-async fn scene(owner: PgPool) -> Scene {
-    nesie_storage::migrate::migrate_with(&owner).await.expect("the calendar is shipped");
-    Scene::new(owner, Ask::default()).await
-}
-
-async fn case(scene: &Scene, policy: &CasePolicy) -> CaseId {
+pub(super) async fn case(scene: &Scene, policy: &CasePolicy) -> CaseId {
     let id = CaseId::from_uuid(Uuid::from_u128(7));
     let new = NewCase {
         id,
@@ -48,7 +44,7 @@ async fn case(scene: &Scene, policy: &CasePolicy) -> CaseId {
     id
 }
 
-async fn open_one(scene: &Scene, case_id: CaseId, kind: DutyKind, subject: &str, anchor: &str) -> DutyId {
+pub(super) async fn open_one(scene: &Scene, case_id: CaseId, kind: DutyKind, subject: &str, anchor: &str) -> DutyId {
     let calendar = current_calendar(&scene.world).await.expect("there is one");
     let mut transaction = pool::begin(&scene.world.pool).await.expect("begun");
     let opening = Opening { case_id, kind, subject, anchor_at: at(anchor), at: at(anchor) };
@@ -59,7 +55,7 @@ async fn open_one(scene: &Scene, case_id: CaseId, kind: DutyKind, subject: &str,
 }
 
 /// Two people agree on a version with `add` beside the days of the one in force, without those of `remove`.
-async fn agree(scene: &Scene, version: &str, add: &[&str], remove: &str, last_day: &str) -> ApprovalId {
+pub(super) async fn agree(scene: &Scene, version: &str, add: &[&str], remove: &str, last_day: &str) -> ApprovalId {
     let in_force = calendar::current(&scene.owner).await.expect("there is one");
     let mut days: Vec<CalendarDay> = in_force.days().filter(|day| day.on.to_string() != remove).cloned().collect();
     days.extend(add.iter().map(|on| CalendarDay {
@@ -119,7 +115,7 @@ async fn count(scene: &Scene, sql: &'static str) -> i64 {
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_version_in_mid_term_supersedes_what_moves_once_and_leaves_the_rest(owner: PgPool) {
-    let scene = scene(owner).await;
+    let scene = scene_with_calendar(owner).await;
     let case_id = case(&scene, &CasePolicy::default()).await;
     let friday = "2026-11-20T09:00:00Z";
     let moved = open_one(&scene, case_id, DutyKind::InformClient, "c-1", friday).await;
@@ -194,7 +190,7 @@ async fn a_version_in_mid_term_supersedes_what_moves_once_and_leaves_the_rest(ow
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_version_that_no_longer_fits_is_refused_and_a_later_one_ends_the_work_of_the_one_before(owner: PgPool) {
-    let scene = scene(owner).await;
+    let scene = scene_with_calendar(owner).await;
     let case_id = case(&scene, &CasePolicy::default()).await;
     let duty = open_one(&scene, case_id, DutyKind::InformClient, "c-1", "2026-11-20T09:00:00Z").await;
     let shorter = agree(&scene, "kz-short", &[], "", "2027-12-31").await;
@@ -223,7 +219,7 @@ async fn a_version_that_no_longer_fits_is_refused_and_a_later_one_ends_the_work_
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn the_end_of_the_calendar_is_told_once_a_threshold_and_findings_are_audited(owner: PgPool) {
-    let scene = scene(owner).await;
+    let scene = scene_with_calendar(owner).await;
     let sweep =
         |number: u128, at, findings| DutySweepDone { id: Uuid::from_u128(number), cases: 1, duties: 2, findings, at };
     let finding = nesie_workflows::contract::SweepFinding {
@@ -258,7 +254,7 @@ async fn told(scene: &Scene) -> Vec<String> {
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_rung_that_was_told_of_is_told_again_only_where_it_lies_ahead_once_more(owner: PgPool) {
-    let scene = scene(owner).await;
+    let scene = scene_with_calendar(owner).await;
     let mut policy = CasePolicy::default();
     let after_opening = Rung { rung: "after_opening".to_owned(), when: RungTime::AfterOpening { seconds: 60 } };
     policy.ladders.entry(DutyKind::InformRegulator).or_default().push(after_opening);

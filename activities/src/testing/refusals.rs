@@ -104,8 +104,9 @@ async fn decide_match(pool: PgPool, decision: &str, expected: Verdict) {
     assert_nothing_tips_off(&scene).await;
     let body = json!({ "decision": decision, "reason": "сверено с документом" });
     let act = scene.submit(ActKind::DecideScreeningMatch, body).await;
-    let decided =
-        scene.act(Care::Thorough, act, &[], async |act| screening::record_screening_decision(&scene.world, act).await);
+    let decided = scene.act(Care::Thorough, "record_screening_decision", act, &[], async |act| {
+        screening::record_screening_decision(&scene.world, act).await
+    });
     assert_eq!(decided.await, expected);
     assert_eq!(scene.value("SELECT decision FROM screening_matches").await, decision);
     assert_eq!(
@@ -195,8 +196,9 @@ async fn another_text_or_draft_leaves_the_stage_open(pool: PgPool) {
     let mut body = scene.acknowledgements().await;
     body["acknowledged"][1]["sha256"] = json!("00".repeat(32));
     let act = scene.submit(ActKind::Acknowledge, body).await;
-    let incomplete =
-        scene.act(Care::Thorough, act, &[], async |act| agreement::record_acknowledgement(&scene.world, act).await);
+    let incomplete = scene.act(Care::Thorough, "record_acknowledgement", act, &[], async |act| {
+        agreement::record_acknowledgement(&scene.world, act).await
+    });
     scene.expect(incomplete.await, Stage::AwaitingAcknowledgement).await;
     assert_eq!(scene.value("SELECT count(*) FROM acknowledgements").await, "0");
     let whole = scene.acknowledgements().await;
@@ -208,8 +210,9 @@ async fn another_text_or_draft_leaves_the_stage_open(pool: PgPool) {
         )
         .await;
     let act = scene.submit(ActKind::ChooseSchedule, json!({ "draft_id": Uuid::from_u128(1) })).await;
-    let unknown =
-        scene.act(Care::Thorough, act, &[], async |act| agreement::record_schedule_choice(&scene.world, act).await);
+    let unknown = scene.act(Care::Thorough, "record_schedule_choice", act, &[], async |act| {
+        agreement::record_schedule_choice(&scene.world, act).await
+    });
     scene.expect(unknown.await, Stage::AwaitingScheduleChoice).await;
     assert_eq!(scene.value("SELECT count(*) FROM schedule_choices").await, "0");
     scene.end().await;

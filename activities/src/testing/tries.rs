@@ -26,13 +26,14 @@ async fn an_account_that_is_not_the_clients_can_be_changed_until_policy_ends_it(
     scene.person(json!({ "ownership": "NOT_CONFIRMED" })).await;
     for tries_left in [2, 1] {
         let act = scene.submit(ActKind::ChooseDisbursementMethod, plan.disbursement.clone()).await;
-        let checked = scene.act(Care::Thorough, act, &[("payments", "ownership")], async |act| {
-            disbursement_method::check_disbursement_method(&scene.world, act).await
-        });
+        let checked =
+            scene.act(Care::Thorough, "check_disbursement_method", act, &[("payments", "ownership")], async |act| {
+                disbursement_method::check_disbursement_method(&scene.world, act).await
+            });
         scene.expect(checked.await, Stage::AwaitingDisbursementMethod { tries_left }).await;
     }
     let act = scene.submit(ActKind::ChooseDisbursementMethod, plan.disbursement.clone()).await;
-    let checked = scene.act(Care::Thorough, act, &[], async |act| {
+    let checked = scene.act(Care::Thorough, "check_disbursement_method", act, &[], async |act| {
         disbursement_method::check_disbursement_method(&scene.world, act).await
     });
     assert_eq!(checked.await, Verdict::Refuse { ground: RefusalGround::OwnershipNotConfirmed });
@@ -47,9 +48,10 @@ async fn an_unknown_merchant_costs_a_try(pool: PgPool) {
     scene.reach_method(&Plan::to_account("dedup")).await;
     let body = json!({ "method": "merchant", "merchant_id": "M-4040", "payment_profile": "dedup" });
     let act = scene.submit(ActKind::ChooseDisbursementMethod, body).await;
-    let checked = scene.act(Care::Thorough, act, &[("merchants", "lookup")], async |act| {
-        disbursement_method::check_disbursement_method(&scene.world, act).await
-    });
+    let checked =
+        scene.act(Care::Thorough, "check_disbursement_method", act, &[("merchants", "lookup")], async |act| {
+            disbursement_method::check_disbursement_method(&scene.world, act).await
+        });
     scene.expect(checked.await, Stage::AwaitingDisbursementMethod { tries_left: 2 }).await;
     scene.end().await;
 }
@@ -74,7 +76,7 @@ async fn identification_fails_as_often_as_policy_allows_each_time_on_another_cha
     ] {
         scene.person(person).await;
         let act = scene.submit(ActKind::Identify, scene.image().await).await;
-        let verdict = scene.act(Care::Thorough, act, &[("coid", "verify")], async |act| {
+        let verdict = scene.act(Care::Thorough, "identify_client", act, &[("coid", "verify")], async |act| {
             identification::identify_client(&scene.world, act).await
         });
         let verdict = verdict.await;
@@ -96,8 +98,9 @@ async fn an_old_or_foreign_challenge_costs_no_try_and_is_replaced(pool: PgPool) 
     let image = scene.image().await;
     scene.execute("UPDATE challenges SET expires_at = issued_at").await;
     let act = scene.submit(ActKind::Identify, image.clone()).await;
-    let verdict =
-        scene.act(Care::Thorough, act, &[], async |act| identification::identify_client(&scene.world, act).await);
+    let verdict = scene.act(Care::Thorough, "identify_client", act, &[], async |act| {
+        identification::identify_client(&scene.world, act).await
+    });
     assert!(matches!(scene.follow(verdict.await).await, Stage::AwaitingIdentification { tries_left: 3, .. }));
     // The old one again: it is not the stage's any more.
     let act = scene.submit(ActKind::Identify, image).await;
@@ -124,7 +127,7 @@ async fn a_signature_that_is_not_accepted_costs_a_try_and_one_of_unknown_status_
     ] {
         let body = scene.signature(&with).await;
         let act = scene.submit(ActKind::Sign, body).await;
-        let verdict = scene.act(Care::Thorough, act, &[("ncanode", "verify")], async |act| {
+        let verdict = scene.act(Care::Thorough, "verify_signature", act, &[("ncanode", "verify")], async |act| {
             signature::verify_signature(&scene.world, act).await
         });
         match tries_left {
