@@ -9,7 +9,7 @@ use nesie_domain::person::Purpose;
 use nesie_storage::agreement::identification::{Challenge, insert_challenge};
 use nesie_storage::agreement::signature;
 use nesie_storage::bodies::Destination;
-use nesie_storage::{PgConnection, views};
+use nesie_storage::{PgConnection, Postgres, Transaction, locks, pool, views};
 
 use crate::World;
 use crate::agreement::tries;
@@ -21,6 +21,9 @@ use crate::subject::Subject;
 pub(crate) struct After {
     pub(crate) stage: Stage,
     challenge: Option<Challenge>,
+    /// The client's turn, until this is dropped once everything is recorded: of two contracts that he signs at once, the
+    /// second counts the first.
+    _turn: Option<Transaction<'static, Postgres>>,
 }
 
 impl After {
@@ -42,15 +45,19 @@ pub(crate) async fn after_signing(
 ) -> Result<After, Failure> {
     let to_merchant = matches!(destination, Destination::Merchant { .. });
     let consumer = subject.application.purpose == Purpose::Consumer.as_str();
+    let mut turn = None;
     if consumer && !to_merchant && subject.policies.has_cooling_off() {
-        let besides = signature::signed_besides(&world.pool, subject.id(), day_of(local_date(at))?).await?;
+        let mut transaction = pool::begin(&world.pool).await?;
+        locks::client_of(&mut transaction, subject.id()).await?;
+        let besides = signature::signed_besides(&mut transaction, subject.id(), day_of(local_date(at))?).await?;
+        turn = Some(transaction);
         let in_all = Money::from_tiyn(subject.amount.tiyn().saturating_add(besides));
         if let Some(hours) = subject.policies.cooling_off_hours(in_all) {
             let until = at + TimeDelta::hours(hours.into());
-            return Ok(After { stage: Stage::CoolingOff { until }, challenge: None });
+            return Ok(After { stage: Stage::CoolingOff { until }, challenge: None, _turn: turn });
         }
     }
-    Ok(after_cooling_off(world, subject, destination, at))
+    Ok(After { _turn: turn, ..after_cooling_off(world, subject, destination, at) })
 }
 
 /// The instants of Almaty between which a day lies.
@@ -66,12 +73,12 @@ pub(crate) fn after_cooling_off(
     at: DateTime<Utc>,
 ) -> After {
     if !matches!(destination, Destination::Merchant { .. }) {
-        return After { stage: Stage::Processing { act: None }, challenge: None };
+        return After { stage: Stage::Processing { act: None }, challenge: None, _turn: None };
     }
     let challenge = new_challenge(world, subject, PAYMENT, 1, at);
     let tries_left = tries(subject.policies.identification_attempts_maximum());
     let stage = Stage::AwaitingPaymentIdentification { challenge_id: challenge.id, tries_left };
-    After { stage, challenge: Some(challenge) }
+    After { stage, challenge: Some(challenge), _turn: None }
 }
 
 /// The frozen contract of an application.

@@ -237,7 +237,7 @@ impl Pending<'_> {
                 let roles = self.caller.role_names();
                 let details = json!({ "submission_id": act.submission_id, "detail": detail });
                 let entry = entry(self.caller, &roles, name, &object, &code, details);
-                audit::record_denial_in(&mut transaction, &entry).await?;
+                audit::record_denial_of(&mut transaction, &entry, act.submission_id).await?;
                 let problem = Problem::ActRefused { code, detail };
                 StoredAnswer { status: i32::from(problem.status().as_u16()), body: problem.body() }
             }

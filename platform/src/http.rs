@@ -4,8 +4,8 @@
 use std::sync::Once;
 use std::time::Duration;
 
-/// The longest that a call may be waited for; a step's own time-out is longer.
-const TIMEOUT_MILLISECONDS_MAX: u64 = 30_000;
+/// The longest that a call may be waited for, in milliseconds; a step's own time-out is longer.
+pub const TIMEOUT_MILLISECONDS_MAX: u64 = 30_000;
 
 /// How long a call to a provider may take. The total must stay below the time that a step may take in one try.
 #[derive(Clone, Copy, Debug, clap::Args)]

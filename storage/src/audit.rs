@@ -2,7 +2,7 @@
 //! Append-only by the grants of the migrations (R-208); there is no hash chain over it yet.
 
 use chrono::{DateTime, Utc};
-use nesie_domain::ids::{ApplicationId, Owner};
+use nesie_domain::ids::{ApplicationId, Owner, SubmissionId};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -67,6 +67,36 @@ pub async fn record_denial(pool: &PgPool, entry: &Entry<'_>) -> Result<(), Stora
 /// [`StorageError::Driver`].
 pub async fn record_denial_in(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), StorageError> {
     write(connection, entry, false).await
+}
+
+/// Records the denial of an act on a case, once: the step that denies it writes it with its answer, and the API, which may
+/// be answered by the workflow alone, where that has not been done.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn record_denial_of(
+    connection: &mut PgConnection,
+    entry: &Entry<'_>,
+    submission_id: SubmissionId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, request_id, fact_key, details)
+         VALUES ($1, $2, $3, $4, $5, false, $6, $7, $8, $9)
+         ON CONFLICT (object, fact_key) WHERE fact_key IS NOT NULL DO NOTHING",
+        entry.occurred_at,
+        entry.actor,
+        entry.roles,
+        entry.action,
+        entry.object,
+        entry.reason,
+        entry.request_id,
+        format!("denied:{submission_id}"),
+        entry.details,
+    )
+    .execute(connection)
+    .await
+    .during("audit.write_denial")?;
+    Ok(())
 }
 
 async fn write(connection: &mut PgConnection, entry: &Entry<'_>, permitted: bool) -> Result<(), StorageError> {

@@ -1,5 +1,6 @@
-//! Advisory locks: several API processes send one act per application at a time (design invariant 4), and of two cases one
-//! at a time suspends or resumes a loan. Never held longer than a transaction.
+//! Advisory locks: several API processes send one act per application at a time (design invariant 4), of two cases one at a
+//! time suspends or resumes a loan, and of two contracts of one client one at a time is signed. Never held longer than a
+//! transaction.
 
 use nesie_domain::ids::ApplicationId;
 use sqlx::PgConnection;
@@ -39,6 +40,23 @@ pub async fn loan(connection: &mut PgConnection, loan_reference: &str) -> Result
         .fetch_one(connection)
         .await
         .during("locks.loan")?;
+    Ok(())
+}
+
+/// Takes the lock of an application's client until the end of the caller's transaction: of two contracts that he signs at once,
+/// the second counts the first.
+///
+/// # Errors
+/// [`StorageError::Driver`], also when the lock was not to be had in time.
+pub async fn client_of(connection: &mut PgConnection, id: ApplicationId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('client|' || encode(iin_index, 'hex'), 0))
+         FROM applications WHERE id = $1",
+        id.as_uuid(),
+    )
+    .fetch_one(connection)
+    .await
+    .during("locks.client_of")?;
     Ok(())
 }
 

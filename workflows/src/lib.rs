@@ -16,4 +16,4 @@ pub mod origination;
 mod parking;
 pub mod write_off;
 
-pub use options::RetryBudget;
+pub use options::{RetryBudget, TRY_SECONDS_MAX};

@@ -25,8 +25,8 @@ impl Default for RetryBudget {
     }
 }
 
-/// The longest that one try of a step may take: longer than all the calls that it makes, each cut off by its client.
-const TRY_SECONDS_MAX: u64 = 40;
+/// The longest that one try of a step may take, in seconds: longer than the longest call that it may make.
+pub const TRY_SECONDS_MAX: u64 = 40;
 
 /// The longest that a look may take: well below the time of a workflow's task.
 const LOOK_SECONDS_MAX: u64 = 3;

@@ -118,10 +118,22 @@ impl Acting<'_> {
         Ok(CaseAnswer::DONE)
     }
 
-    /// Refuses the act: nothing is written but the answer.
+    /// Refuses the act: nothing is written but the answer, and that it was denied.
     pub(crate) async fn refuse(&self, code: &str, detail: Option<String>) -> Result<CaseAnswer, Failure> {
+        let submission = self.submission;
+        let denial = audit::Entry {
+            occurred_at: self.at,
+            actor: &submission.submitted_by,
+            roles: &submission.roles,
+            action: &submission.act,
+            object: &audit::object_of(submission.case_id.into()),
+            reason: code,
+            request_id: None,
+            details: json!({ "submission_id": submission.id, "detail": detail }),
+        };
         let refused = CaseAnswer::Refused { code: code.to_owned(), detail };
         let mut transaction = pool::begin(&self.world.pool).await?;
+        audit::record_denial_of(&mut transaction, &denial, submission.id).await?;
         answer(&mut transaction, self.submission.id, &refused, self.at).await?;
         pool::commit(transaction).await?;
         Ok(refused)

@@ -3,9 +3,17 @@
 
 use std::time::Duration;
 
+use nesie_platform::http::TIMEOUT_MILLISECONDS_MAX;
+use nesie_workflows::TRY_SECONDS_MAX;
 use reqwest::Url;
 
 const BUREAU_NAME_LENGTH_MAX: usize = 40;
+/// The longest that one of the AML lists may be waited for.
+const AML_TIMEOUT_MILLISECONDS_MAX: u64 = 18_000;
+
+// A call is given up before the try of the step that makes it; so are both lists, one after the other.
+const _: () = assert!(TIMEOUT_MILLISECONDS_MAX < TRY_SECONDS_MAX * 1_000);
+const _: () = assert!(2 * AML_TIMEOUT_MILLISECONDS_MAX < TRY_SECONDS_MAX * 1_000);
 
 /// The base URLs of all providers.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,7 +60,7 @@ pub struct ProviderSettings {
     /// Longest wait for a whole AML list, in milliseconds: megabytes take longer than other answers. Both lists
     /// together must stay below the time that a step may take in one try.
     #[arg(long, env = "NESIE_AML_TIMEOUT_MILLISECONDS", default_value_t = 15_000,
-        value_parser = clap::value_parser!(u64).range(1..=18_000))]
+        value_parser = clap::value_parser!(u64).range(1..=AML_TIMEOUT_MILLISECONDS_MAX))]
     pub aml_timeout_milliseconds: u64,
 }
 

@@ -1,5 +1,7 @@
 //! A contract, and a loan, of another day than the offer's (R-083, R-084): dates and price are those of their own day.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
@@ -7,11 +9,13 @@ use nesie_domain::money::Money;
 use nesie_domain::quote::Quote;
 use nesie_domain::rate::Rate;
 use nesie_domain::schedule::{RepaymentMethod, Schedule};
+use nesie_storage::locks;
 use nesie_workflows::contract::{CreditVerdict, Transfer, Verdict};
 use rust_decimal::Decimal;
 use serde_json::json;
 use sqlx::PgPool;
 
+use super::idempotence::Care;
 use super::journey::Plan;
 use super::scene::{Ask, Scene};
 use crate::providers::accounting::NewLoan;
@@ -243,8 +247,8 @@ async fn one_borrower_gets_no_more_in_all_than_the_limit(pool: PgPool) {
     scene.end().await;
 }
 
-#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
-async fn loans_of_one_day_are_summed_for_the_cooling_off(pool: PgPool) {
+/// An application at its signature, under a policy by which a day's loans of 100 МРП and more have a cooling-off.
+async fn about_to_sign_with_a_cooling_off(pool: PgPool) -> Scene {
     for (rule, value) in [("cooling_off_hours", 24), ("cooling_off_threshold_indices", 100)] {
         let row = format!("INSERT INTO policy_rows VALUES ('{rule}', {value}, '2026-01-02', 'test')");
         sqlx::query(sqlx::AssertSqlSafe(row)).execute(&pool).await.expect("the hold is switched on");
@@ -255,6 +259,12 @@ async fn loans_of_one_day_are_summed_for_the_cooling_off(pool: PgPool) {
     scene.reach_method(&plan).await;
     scene.reach_contract(&plan).await;
     scene.identify(plan.care).await;
+    scene
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn loans_of_one_day_are_summed_for_the_cooling_off(pool: PgPool) {
+    let scene = about_to_sign_with_a_cooling_off(pool).await;
     let subject = Subject::load(&scene.world, scene.id).await.expect("read");
     let destination = disbursement_method::confirmed(&scene.world, &subject).await.expect("confirmed").destination;
     let stage = async || {
@@ -270,5 +280,24 @@ async fn loans_of_one_day_are_summed_for_the_cooling_off(pool: PgPool) {
     assert!(matches!(stage().await, Stage::CoolingOff { .. }), "500 000 of one day are not");
     scene.execute("UPDATE applications SET outcome = '{\"outcome\": \"withdrawn\"}', closed_at = now() WHERE amount_tiyn = 20000000").await;
     assert_eq!(stage().await, Stage::Processing { act: None }, "one that was given up is no loan");
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn of_two_contracts_that_are_signed_at_once_the_second_counts_the_first(pool: PgPool) {
+    let scene = about_to_sign_with_a_cooling_off(pool).await;
+    let mut other = scene.owner.begin().await.expect("begun");
+    locks::client_of(&mut other, scene.id).await.expect("the turn of another contract");
+    let other_is_signed = async {
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while scene.value(waits).await == "0" {}
+        another_was_signed(&scene, 1, 20_000_000, scene.now()).await;
+        other.commit().await.expect("its turn is over");
+    };
+    let other_is_signed = tokio::time::timeout(Duration::from_secs(30), other_is_signed);
+    let (stage, other) = tokio::join!(scene.sign(Care::Quick), other_is_signed);
+    other.expect("the second waits for its turn");
+    assert!(matches!(stage, Stage::CoolingOff { .. }), "{stage:?}");
     scene.end().await;
 }

@@ -83,6 +83,9 @@ async fn each_step_of_an_incident_is_done_once(pool: PgPool) {
     assert_eq!(scene.ledger("regulator").await.len(), 1, "one letter");
     let early = CaseAnswer::Refused { code: "case.duties_open".to_owned(), detail: Some("duties_open:1".to_owned()) };
     assert_eq!(case.fraud_act(FraudAct::Close, &[]).await, (early, CaseStage::Handling));
+    let denied =
+        "SELECT string_agg(concat_ws(' ', actor, roles[1], action, reason), ', ') FROM audit WHERE NOT allowed";
+    assert_eq!(scene.value(denied).await, "issuer|aigul compliance close case.duties_open");
     let measure =
         FraudAct::RecordMeasure {
             description: "Заблокирован".to_owned(), done_at: scene.now(), documents: Vec::new()

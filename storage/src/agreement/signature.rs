@@ -99,12 +99,12 @@ pub async fn is_signed_or_exempt(
 }
 
 /// What the same client signed besides this application between two instants, in tiyn: consumer loans, paid to himself, that were
-/// not given up since. One that is being signed at this very moment is not seen.
+/// not given up since. One that is being signed at this very moment is seen by whoever holds [`crate::locks::client_of`].
 ///
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn signed_besides(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     id: ApplicationId,
     (from, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<i64, StorageError> {
@@ -120,7 +120,7 @@ pub async fn signed_besides(
         from,
         until,
     )
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await
     .during("signatures.signed_besides")
 }
