@@ -38,7 +38,7 @@ pub(crate) async fn close_application(world: &World, input: CloseInput) -> Resul
         event: Some(&event),
     };
     if facts::record(&mut transaction, fact).await? == Recorded::New {
-        settle(world, &mut transaction, &input).await?;
+        settle(&mut transaction, &input).await?;
         pool::commit(transaction).await?;
     }
     Ok(())
@@ -55,8 +55,8 @@ fn shown(outcome: &Outcome) -> Value {
 }
 
 /// Releases what was reserved; the outcome and the payment must say the same.
-async fn settle(world: &World, connection: &mut PgConnection, input: &CloseInput) -> Result<(), Failure> {
-    let payment = money::payment(&world.pool, input.application_id).await?;
+async fn settle(connection: &mut PgConnection, input: &CloseInput) -> Result<(), Failure> {
+    let payment = money::payment(&mut *connection, input.application_id).await?;
     let granted = input.outcome == Outcome::Granted;
     let rejected = input.outcome == Outcome::Refused { ground: RefusalGround::PaymentRejected };
     match payment.map(|payment| (payment.state, payment.our_reference)) {

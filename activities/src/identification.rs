@@ -221,7 +221,7 @@ async fn record(
         Some(flag_id) => flag_id.to_string(),
         None => bound_to(subject, asked.purpose, &frozen(world, subject).await?),
     };
-    let follows = match judged.failure {
+    let mut follows = match judged.failure {
         None => passed(world, subject, asked, input.at).await?,
         Some(_) => Follows::failed(world, subject, asked, challenge, input.at),
     };
@@ -238,7 +238,8 @@ async fn record(
         stage: stage_of(&follows.verdict),
         event: None,
     };
-    let Some(mut transaction) = world.begin(fact).await? else { return Ok(follows.verdict) };
+    let under_way = follows.exempt.as_mut().and_then(|(_, after)| after.take_turn());
+    let Some(mut transaction) = world.begin_in(under_way, fact).await? else { return Ok(follows.verdict) };
     answered.received.keep(world, &mut transaction).await?;
     rows::use_challenge(&mut transaction, challenge.id, input.submission_id).await?;
     let new = NewIdentification {

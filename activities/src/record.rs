@@ -56,6 +56,19 @@ impl World {
         self.begin_with(self.fact(fact)).await
     }
 
+    /// As [`Self::begin`], in the transaction that is under way where there is one.
+    pub(crate) async fn begin_in(
+        &self,
+        under_way: Option<Transaction<'static, Postgres>>,
+        fact: StepFact<'_>,
+    ) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+        let transaction = match under_way {
+            Some(transaction) => transaction,
+            None => pool::begin(&self.pool).await?,
+        };
+        Self::go_on_with(transaction, self.fact(fact)).await
+    }
+
     /// Records a step's fact in a transaction that is under way.
     pub(crate) async fn record_in(&self, connection: &mut PgConnection, fact: StepFact<'_>) -> Result<(), Failure> {
         facts::record(connection, self.fact(fact)).await?;
@@ -110,7 +123,13 @@ impl World {
 
     /// Begins a transaction with a fact, whoever's it is.
     pub(crate) async fn begin_with(&self, fact: Fact<'_>) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
-        let mut transaction = pool::begin(&self.pool).await?;
+        Self::go_on_with(pool::begin(&self.pool).await?, fact).await
+    }
+
+    async fn go_on_with(
+        mut transaction: Transaction<'static, Postgres>,
+        fact: Fact<'_>,
+    ) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
         match facts::record(&mut transaction, fact).await {
             Ok(Recorded::New) => Ok(Some(transaction)),
             Ok(Recorded::Already) => Ok(None),

@@ -145,9 +145,7 @@ impl Proved<'_> {
             (Some(false), reference) => {
                 let key = "transfer:rejected";
                 self.fact(world, connection, key, "transfer_rejected", details, Move::Stays, None).await?;
-                let rejection = format!("approval/{}", self.approval.id);
-                let ours = payment.our_reference;
-                Ok(money::mark_rejected(connection, ours, reference, &rejection, self.input.at).await?)
+                Ok(money::mark_rejected(connection, payment.our_reference, reference, self.input.at).await?)
             }
             _ => Err(Failure::park("remedy.incomplete")),
         }
@@ -187,8 +185,7 @@ impl Proved<'_> {
             (Some(false), reference) => {
                 let (key, event) = (this.fact_key("rejected"), Some("case.refund_rejected"));
                 self.fact(world, connection, &key, "refund_rejected", details, Move::Stays, event).await?;
-                let rejection = format!("approval/{}", self.approval.id);
-                Ok(money::mark_rejected(connection, ours, reference, &rejection, at).await?)
+                Ok(money::mark_rejected(connection, ours, reference, at).await?)
             }
             _ => Err(Failure::park("remedy.incomplete")),
         }

@@ -45,7 +45,7 @@ pub(crate) async fn verify_signature(world: &World, input: ActInput) -> Result<V
     };
     let answered = verify(world, &subject, &submitted.body.cms, &expected, input).await?;
     let confirmed = disbursement_method::confirmed(world, &subject).await?;
-    let after = after_signing(world, &subject, &confirmed.destination, input.at).await?;
+    let mut after = after_signing(world, &subject, &confirmed.destination, input.at).await?;
     let (rejection, serial, tsp_time) = match answered.value {
         SignatureVerdict::Accepted { certificate_serial, tsp_time } => (None, Some(certificate_serial), Some(tsp_time)),
         SignatureVerdict::Rejected { code } => (Some(code.code()), None, None),
@@ -65,7 +65,8 @@ pub(crate) async fn verify_signature(world: &World, input: ActInput) -> Result<V
         stage: stage_of(&verdict),
         event: None,
     };
-    let Some(mut transaction) = world.begin(fact).await? else { return Ok(verdict) };
+    let under_way = after.take_turn();
+    let Some(mut transaction) = world.begin_in(under_way, fact).await? else { return Ok(verdict) };
     let evidence_id = answered.received.keep(world, &mut transaction).await?;
     let new = NewSignature {
         submission_id: input.submission_id,

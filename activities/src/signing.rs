@@ -21,12 +21,17 @@ use crate::subject::Subject;
 pub(crate) struct After {
     pub(crate) stage: Stage,
     challenge: Option<Challenge>,
-    /// The client's turn, until this is dropped once everything is recorded: of two contracts that he signs at once, the
-    /// second counts the first.
-    _turn: Option<Transaction<'static, Postgres>>,
+    /// The client's turn, in which everything is to be recorded: of two contracts that he signs at once, the second counts the
+    /// first.
+    turn: Option<Transaction<'static, Postgres>>,
 }
 
 impl After {
+    /// The transaction that is under way, to go on with.
+    pub(crate) fn take_turn(&mut self) -> Option<Transaction<'static, Postgres>> {
+        self.turn.take()
+    }
+
     /// Issues the challenge, if the stage has one.
     pub(crate) async fn store(&self, connection: &mut PgConnection, subject: &Subject) -> Result<(), Failure> {
         if let Some(challenge) = &self.challenge {
@@ -54,10 +59,10 @@ pub(crate) async fn after_signing(
         let in_all = Money::from_tiyn(subject.amount.tiyn().saturating_add(besides));
         if let Some(hours) = subject.policies.cooling_off_hours(in_all) {
             let until = at + TimeDelta::hours(hours.into());
-            return Ok(After { stage: Stage::CoolingOff { until }, challenge: None, _turn: turn });
+            return Ok(After { stage: Stage::CoolingOff { until }, challenge: None, turn });
         }
     }
-    Ok(After { _turn: turn, ..after_cooling_off(world, subject, destination, at) })
+    Ok(After { turn, ..after_cooling_off(world, subject, destination, at) })
 }
 
 /// The instants of Almaty between which a day lies.
@@ -73,12 +78,12 @@ pub(crate) fn after_cooling_off(
     at: DateTime<Utc>,
 ) -> After {
     if !matches!(destination, Destination::Merchant { .. }) {
-        return After { stage: Stage::Processing { act: None }, challenge: None, _turn: None };
+        return After { stage: Stage::Processing { act: None }, challenge: None, turn: None };
     }
     let challenge = new_challenge(world, subject, PAYMENT, 1, at);
     let tries_left = tries(subject.policies.identification_attempts_maximum());
     let stage = Stage::AwaitingPaymentIdentification { challenge_id: challenge.id, tries_left };
-    After { stage, challenge: Some(challenge), _turn: None }
+    After { stage, challenge: Some(challenge), turn: None }
 }
 
 /// The frozen contract of an application.

@@ -154,11 +154,10 @@ async fn apply(
             }
             Ok(Transfer::Confirmed)
         }
-        TransferState::Rejected { reason } => {
+        TransferState::Rejected => {
             if let Some(mut transaction) = moving.begin_rejected(world, payment, provider).await? {
                 received.keep(world, &mut transaction).await?;
-                let (reason, at) = (reason.as_deref().unwrap_or_default(), moving.at());
-                money::mark_rejected(&mut transaction, payment.our_reference, Some(provider), reason, at).await?;
+                money::mark_rejected(&mut transaction, payment.our_reference, Some(provider), moving.at()).await?;
                 pool::commit(transaction).await?;
             }
             Ok(Transfer::Rejected)

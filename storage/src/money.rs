@@ -7,7 +7,7 @@ use nesie_domain::ids::{ApplicationId, PaymentReference};
 use nesie_domain::money::Money;
 use rust_decimal::Decimal;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use crate::error::{During, StorageError, ensure_rows};
 
@@ -106,13 +106,13 @@ pub async fn reserve(
 ///
 /// # Errors
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for an unknown state.
-pub async fn payment(pool: &PgPool, id: ApplicationId) -> Result<Option<Payment>, StorageError> {
+pub async fn payment(executor: impl PgExecutor<'_>, id: ApplicationId) -> Result<Option<Payment>, StorageError> {
     let row = sqlx::query!(
         "SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, sent_at, confirmed_at
          FROM payments WHERE application_id = $1",
         id.as_uuid(),
     )
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await
     .during("payments.get")?;
     row.map(|row| {
@@ -227,15 +227,13 @@ pub async fn mark_rejected(
     connection: &mut PgConnection,
     reference: PaymentReference,
     provider_reference: Option<&str>,
-    rejection: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let updated = sqlx::query!(
-        "UPDATE payments SET state = 'rejected', provider_reference = $2, rejection = $3, updated_at = $4
+        "UPDATE payments SET state = 'rejected', provider_reference = $2, updated_at = $3
          WHERE our_reference = $1 AND state IN ('sent', 'unknown')",
         reference.as_uuid(),
         provider_reference,
-        rejection,
         at,
     )
     .execute(connection)
@@ -320,7 +318,7 @@ mod tests {
         let moved = match to {
             PaymentState::Sent => mark_sent(&mut connection, id, AT).await,
             PaymentState::Confirmed => mark_confirmed(&mut connection, id, "p-1", AT).await,
-            PaymentState::Rejected => mark_rejected(&mut connection, id, Some("p-1"), "no", AT).await,
+            PaymentState::Rejected => mark_rejected(&mut connection, id, Some("p-1"), AT).await,
             PaymentState::Released => release(&mut connection, id, AT).await,
             PaymentState::Unknown => return mark_unknown(&mut connection, id, AT).await.expect("asked"),
             PaymentState::Reserved => unreachable!("nothing leads back to reserved"),

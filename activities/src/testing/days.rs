@@ -1,7 +1,5 @@
 //! A contract, and a loan, of another day than the offer's (R-083, R-084): dates and price are those of their own day.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
@@ -289,15 +287,11 @@ async fn of_two_contracts_that_are_signed_at_once_the_second_counts_the_first(po
     let mut other = scene.owner.begin().await.expect("begun");
     locks::client_of(&mut other, scene.id).await.expect("the turn of another contract");
     let other_is_signed = async {
-        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        while scene.value(waits).await == "0" {}
+        scene.until_somebody_waits().await;
         another_was_signed(&scene, 1, 20_000_000, scene.now()).await;
         other.commit().await.expect("its turn is over");
     };
-    let other_is_signed = tokio::time::timeout(Duration::from_secs(30), other_is_signed);
-    let (stage, other) = tokio::join!(scene.sign(Care::Quick), other_is_signed);
-    other.expect("the second waits for its turn");
+    let (stage, ()) = tokio::join!(scene.sign(Care::Quick), other_is_signed);
     assert!(matches!(stage, Stage::CoolingOff { .. }), "{stage:?}");
     scene.end().await;
 }

@@ -13,12 +13,12 @@ use nesie_storage::publication::{self, NewProposal, ProposedVersion};
 use nesie_storage::{calendar, pool};
 use nesie_workflows::contract::{CaseStep, DutySweepDone, Publication, PublicationStep, RecomputePage};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::cases::scene_with_calendar;
 use super::scene::Scene;
-use crate::duties::{Opening, current_calendar, meet, open, watch_duties};
+use crate::duties::{Opening, current_calendar, meet, open, supersede, watch_duties};
 use crate::publication::{publish_calendar_version, recompute_duties};
 use crate::sweep::record_duty_sweep;
 
@@ -308,4 +308,43 @@ async fn a_rung_that_was_told_of_is_told_again_only_where_it_lies_ahead_once_mor
     );
     let left = nesie_storage::sweeps::expected(&scene.owner, None, Some(case_id), 1).await.expect("read");
     assert_eq!((left[0].open, left[0].next_at), (2, None), "nothing is left to be told of");
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_duty_that_is_superseded_at_the_very_moment_is_met_by_the_one_that_takes_its_place(owner: PgPool) {
+    let scene = scene_with_calendar(owner).await;
+    let case_id = case(&scene, &CasePolicy::default()).await;
+    let old = open_one(&scene, case_id, DutyKind::InformClient, "c-1", "2026-11-20T09:00:00Z").await;
+    let (calendar, now) = (current_calendar(&scene.world).await.expect("there is one"), at("2026-11-20T10:00:00Z"));
+    let policy = CasePolicy::default();
+    let supersede = async |publishing: &mut PgConnection, old| {
+        let old = duties::get(&mut *publishing, old).await.expect("read").expect("there");
+        supersede(&scene.world, publishing, &calendar, &policy, &old, old.anchor_at, now).await.expect("superseded")
+    };
+
+    // A version is being put in force: what it does is not committed yet when the duty is to be met.
+    let mut publishing = pool::begin(&scene.world.pool).await.expect("begun");
+    let new = supersede(&mut publishing, old).await;
+    let mut looking = pool::begin(&scene.world.pool).await.expect("begun");
+    let looked = duties::open_of_case(&mut looking, case_id);
+    let (open, ()) = tokio::join!(looked, async {
+        scene.until_somebody_waits().await;
+        pool::commit(publishing).await.expect("committed");
+    });
+    assert_eq!(open.expect("read").iter().map(|duty| duty.id).collect::<Vec<_>>(), [new], "a case has no fewer duties");
+    pool::commit(looking).await.expect("committed");
+
+    let mut publishing = pool::begin(&scene.world.pool).await.expect("begun");
+    let newest = supersede(&mut publishing, new).await;
+    let mut meeting = pool::begin(&scene.world.pool).await.expect("begun");
+    let (kind, evidence) = (DutyKind::InformClient, json!({}));
+    let met = meet(&scene.world, &mut meeting, case_id, kind, "c-1", Actor::System, &evidence, now);
+    let (met, ()) = tokio::join!(met, async {
+        scene.until_somebody_waits().await;
+        pool::commit(publishing).await.expect("committed");
+    });
+    assert_eq!(met.expect("met"), Some(DutyState::Met));
+    pool::commit(meeting).await.expect("committed");
+    assert_eq!(duties::get(&scene.owner, newest).await.expect("read").expect("there").state, DutyState::Met);
+    scene.end().await;
 }

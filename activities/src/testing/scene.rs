@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::Parser as _;
@@ -185,6 +186,13 @@ impl Scene {
     /// The stage that pages show.
     pub(super) async fn stage(&self) -> Stage {
         applications::get(&self.world.pool, self.id).await.expect("read").expect("there").stage
+    }
+
+    /// Waits until somebody waits for a lock in the database.
+    pub(super) async fn until_somebody_waits(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = async { while self.value(waiting).await == "0" {} };
+        tokio::time::timeout(Duration::from_secs(30), waits).await.expect("somebody waits");
     }
 
     /// One value of the database.

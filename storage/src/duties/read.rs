@@ -101,6 +101,12 @@ pub async fn of_case(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<V
 /// # Errors
 /// As [`get`].
 pub async fn open_of_case(connection: &mut PgConnection, case_id: CaseId) -> Result<Vec<Duty>, StorageError> {
+    // Whoever waits here for a calendar version that is being put in force does not see what took a duty's place: the next
+    // statement does.
+    sqlx::query!("SELECT id FROM duties WHERE case_id = $1 AND state = 'open' FOR UPDATE", case_id.as_uuid())
+        .fetch_all(&mut *connection)
+        .await
+        .during("duties.lock_open_of_case")?;
     sqlx::query_as!(
         Row,
         "SELECT * FROM duties WHERE case_id = $1 AND state = 'open' ORDER BY due_at NULLS LAST, kind, subject FOR UPDATE",
@@ -283,7 +289,8 @@ pub async fn page(
     .collect()
 }
 
-/// The open duty of a kind and subject, locked.
+/// The open duty of a kind and subject, locked. One that is superseded while its lock is waited for gives way to the one that
+/// took its place.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
@@ -293,14 +300,20 @@ pub async fn find_open(
     kind: DutyKind,
     subject: &str,
 ) -> Result<Option<DutyId>, StorageError> {
-    let id = sqlx::query_scalar!(
-        "SELECT id FROM duties WHERE case_id = $1 AND kind = $2 AND subject = $3 AND state = 'open' FOR UPDATE",
-        case_id.as_uuid(),
-        kind.as_str(),
-        subject,
-    )
-    .fetch_optional(connection)
-    .await
-    .during("duties.find_open")?;
-    Ok(id.map(DutyId::from_uuid))
+    // A statement that waited does not see what was written meanwhile: the one after it does.
+    for _ in 0..2 {
+        let id = sqlx::query_scalar!(
+            "SELECT id FROM duties WHERE case_id = $1 AND kind = $2 AND subject = $3 AND state = 'open' FOR UPDATE",
+            case_id.as_uuid(),
+            kind.as_str(),
+            subject,
+        )
+        .fetch_optional(&mut *connection)
+        .await
+        .during("duties.find_open")?;
+        if id.is_some() {
+            return Ok(id.map(DutyId::from_uuid));
+        }
+    }
+    Ok(None)
 }
