@@ -32,7 +32,7 @@ use crate::offer::method_ru;
 use crate::providers::bureau::CreditReport;
 use crate::record::{StepFact, derived_id, hex, next, refuse, stage_of, with_verdict};
 use crate::subject::{Start, Subject, open_step};
-use crate::{credit, disbursement_method};
+use crate::{credit, disbursement_method, tried};
 
 const STEP: &str = "freeze_contract";
 const OCCASION: &str = "signing";
@@ -73,6 +73,7 @@ pub(crate) fn number(id: ApplicationId) -> String {
 
 /// A fresh check of the voluntary refusal where policy wants one, then the frozen contract and its challenge.
 pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<Verdict, Failure> {
+    let input = StepInput { at: tried::at(input.at), ..input };
     let subject = match open_step(world, input.application_id, STEP).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(subject) => subject,

@@ -37,6 +37,7 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod tried;
 mod wake;
 mod withdrawal;
 mod world;

@@ -27,7 +27,7 @@ use crate::providers::Providers;
 use crate::{
     agreement, case, channel, closing, contract, credit, disbursement_method, duties, fraud, identification, leak,
     lists, loan, offer, parking, payment, publication, renewed_consent, screening, signature, suspension, sweep,
-    transfer, withdrawal, write_off,
+    transfer, tried, withdrawal, write_off,
 };
 
 /// Everything that steps share; wired once in the worker.
@@ -78,7 +78,7 @@ async fn alive<T>(
     context: &ActivityContext,
     step: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, ActivityError> {
-    let mut step = pin!(step);
+    let mut step = pin!(tried::from(context.info().started_time, step));
     loop {
         match tokio::time::timeout(HEARTBEAT, &mut step).await {
             Ok(ended) => return ended.map_err(ActivityError::from),

@@ -31,6 +31,7 @@ use crate::case::CaseSubject;
 use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
 use crate::record::CaseFact;
+use crate::tried;
 
 /// The key of the fact that everything is done; there is one a case.
 const FINISH: &str = "finish_write_off";
@@ -76,6 +77,7 @@ pub(crate) async fn open_write_off(world: &World, input: CaseStep) -> Result<Cas
 /// the case stays where it is, and its refunds go on. It never closes by itself: only a court act of the client's own guilt
 /// goes on from here (A14).
 pub(crate) async fn finish_write_off(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if recorded::fact(&world.pool, input.case_id, FINISH).await?.is_some() {
         return Ok(CaseStage::WrittenOff);
     }

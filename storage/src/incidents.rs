@@ -50,7 +50,8 @@ pub async fn add_client(connection: &mut PgConnection, client: &CaseClient) -> R
     Ok(written.rows_affected() == 1)
 }
 
-/// Clients whose duty to be informed is open, earliest anchor first, and how many there are in all.
+/// Clients whose duty to be informed is open, and how many there are in all: those first whom nobody tried to inform yet, then by
+/// the earliest anchor.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
@@ -59,7 +60,10 @@ pub async fn to_inform(pool: &PgPool, case_id: CaseId, limit: i64) -> Result<(Ve
         r#"SELECT c.id, c.iin_index, c.person_sealed, c.loans, c.established_at, c.added_at, count(*) OVER () AS "all!"
            FROM case_clients c
            JOIN duties d ON d.case_id = c.case_id AND d.kind = 'inform_client' AND d.subject = c.id::text AND d.state = 'open'
-           WHERE c.case_id = $1 ORDER BY c.established_at, c.id LIMIT $2"#,
+           WHERE c.case_id = $1
+           ORDER BY EXISTS (SELECT FROM provider_calls p
+                            WHERE p.owner_id = c.case_id AND p.key = concat(c.case_id, ':inform_clients:', c.id))
+                  , c.established_at, c.id LIMIT $2"#,
         case_id.as_uuid(),
         limit,
     )

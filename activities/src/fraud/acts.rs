@@ -16,6 +16,7 @@ use crate::case::{Acting, CaseSubject, Deed, answer, submissions};
 use crate::duties::current_calendar;
 use crate::failure::Failure;
 use crate::providers::regulator::{Letter, LetterKind, Receipt};
+use crate::tried;
 use crate::withdrawal;
 
 /// Decides every act that came; each has its answer before the next is looked at. After the closure nothing is done.
@@ -150,7 +151,9 @@ impl Recording<'_> {
             "evidence_id": evidence_id,
             "documents": documents,
         });
-        self.acting.meet(&mut transaction, DutyKind::InformRegulator, "", &evidence).await?;
+        // The letter went when this try sent it, whenever the act came.
+        let sending = Acting { world, submission, at: tried::at(at) };
+        sending.meet(&mut transaction, DutyKind::InformRegulator, "", &evidence).await?;
         answer(&mut transaction, submission.id, &CaseAnswer::DONE, at).await?;
         pool::commit(transaction).await?;
         Ok(CaseAnswer::DONE)

@@ -16,6 +16,7 @@ use crate::calls::Call;
 use crate::duties;
 use crate::failure::Failure;
 use crate::subject::open;
+use crate::tried;
 use crate::withdrawal;
 
 /// Notices that one try sends at most: well within the time that a try has.
@@ -25,9 +26,10 @@ const AT_ONCE: usize = 8;
 /// What the provider words the notice by.
 const TEMPLATE: &str = "fraud_incident";
 
-/// Sends notices to the clients whose duty is open. One that fails does not hold the others up; the step fails after
-/// them, so that it is tried again for whom it is still to be done.
+/// Sends notices to the clients whose duty is open, those first who were not tried before. One that fails does not hold the
+/// others up, nor those of the next try: the step fails only when nobody at all could be informed.
 pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if withdrawal::is_withdrawn(world, input.case_id).await? {
         return Ok(Informed { informed: 0, left: 0 });
     }
@@ -42,7 +44,7 @@ pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Inf
             Err(failure) => failed = Some(failure),
         }
     }
-    if let Some(failure) = failed {
+    if let Some(failure) = failed.filter(|_| informed == 0) {
         return Err(failure);
     }
     let left = u32::try_from(all).unwrap_or(u32::MAX).saturating_sub(informed);

@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::providers::notifications::AcceptedNotice;
 use crate::record::{derived_id, hex};
 use crate::subject::Subject;
+use crate::tried;
 
 /// What tells one notice from another.
 struct Words {
@@ -42,6 +43,7 @@ const WITHDRAWN: Words =
 
 /// Sends the notice to the phone of the newest of the loans, once.
 pub(crate) async fn notify_of_suspension(world: &World, input: CaseStep) -> Result<(), Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if !is_open(world, input.case_id, DutyKind::NotifyOfSuspension).await? {
         return Ok(());
     }

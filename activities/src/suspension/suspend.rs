@@ -25,9 +25,11 @@ use crate::providers::ProviderErrorKind;
 use crate::providers::accounting::Suspension;
 use crate::providers::bureau::SuspensionOfInformation;
 use crate::record::CaseFact;
+use crate::tried;
 
 /// Suspends accrual on every loan of the document, then meets the duty with what the accounting said of each.
 pub(crate) async fn suspend_accrual(world: &World, input: CaseStep) -> Result<(), Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if !is_open(world, input.case_id, DutyKind::SuspendAccrual).await? {
         return Ok(());
     }
@@ -113,6 +115,7 @@ async fn suspend_one(
 
 /// Tells each bureau of every loan of the document, and meets its duty with its acknowledgements.
 pub(crate) async fn suspend_bureau_reporting(world: &World, input: CaseStep) -> Result<(), Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     let owed = owed(world, input.case_id, DutyKind::SuspendBureauReporting, &[DutyState::Open]).await?;
     let subject = CaseSubject::<SuspensionReport>::load(world, input.case_id).await?;
     let holds = holds::of_case(&world.pool, input.case_id).await?;

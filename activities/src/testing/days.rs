@@ -1,5 +1,7 @@
 //! A contract, and a loan, of another day than the offer's: dates and price are those of their own day.
 
+use std::time::SystemTime;
+
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::calendar::local_date;
@@ -18,7 +20,7 @@ use super::journey::Plan;
 use super::scene::{Ask, Scene};
 use crate::providers::accounting::NewLoan;
 use crate::subject::Subject;
-use crate::{borrowed, contract, credit, disbursement_method, lists, loan, signing};
+use crate::{borrowed, contract, credit, disbursement_method, lists, loan, signing, transfer, tried};
 
 /// A schedule that is stored somewhere.
 async fn stored(scene: &Scene, query: &str) -> Schedule {
@@ -68,6 +70,26 @@ async fn money_that_moves_on_a_later_day_is_owed_from_that_day(pool: PgPool) {
     let books = &scene.ledger("accounting").await[0];
     assert_eq!(books["instalments"][0]["due_on"], lent.instalments[0].due_on.to_string(), "{books}");
     assert_eq!(stored(&scene, "SELECT schedule FROM contracts").await, agreed, "the contract stays as it was signed");
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn money_that_no_worker_sent_for_days_is_checked_again_and_owed_from_the_day_it_moved(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    let plan = Plan::to_account("dedup");
+    scene.reach_money(&plan).await;
+    assert_eq!(scene.reserve(&plan).await, Verdict::Next { stage: Stage::Disbursing });
+    let agreed = stored(&scene, "SELECT schedule FROM contracts").await;
+    let asked_before = scene.calls("bureau", "report").await;
+    // The workflow asked for the transfer at once; the first worker to take it up came two days later.
+    let asked = scene.step();
+    let began = SystemTime::from(asked.at + TimeDelta::days(2));
+    let moved = tried::from(Some(began), transfer::transfer_money(&scene.world, asked)).await;
+    assert_eq!(moved, Ok(Transfer::Confirmed));
+    assert_eq!(scene.calls("bureau", "report").await, asked_before + 1, "what was checked before is old");
+    loan::record_loan(&scene.world, scene.step()).await.expect("recorded");
+    let lent = stored(&scene, "SELECT schedule FROM loans").await;
+    assert_eq!(lent.disbursed_on, agreed.disbursed_on + Days::new(2));
     scene.end().await;
 }
 

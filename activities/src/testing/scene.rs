@@ -190,7 +190,8 @@ impl Scene {
 
     /// Waits until somebody waits for a lock in the database.
     pub(super) async fn until_somebody_waits(&self) {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let waits = async { while self.value(waiting).await == "0" {} };
         tokio::time::timeout(Duration::from_secs(30), waits).await.expect("somebody waits");
     }

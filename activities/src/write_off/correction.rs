@@ -20,11 +20,13 @@ use crate::duties;
 use crate::failure::Failure;
 use crate::providers::bureau::Correction;
 use crate::record::CaseFact;
+use crate::tried;
 
 const STEP: &str = "correct_credit_history";
 
 /// Tells each bureau, once, and meets its duty with its acknowledgement.
 pub(crate) async fn correct_credit_history(world: &World, input: CaseStep) -> Result<(), Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     let written_off = recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?;
     let written_off = written_off.ok_or_else(|| Failure::park("write_off.undecided"))?;
     let corrected_on: NaiveDate = serde_json::from_value(written_off.details["written_off_on"].clone())

@@ -17,12 +17,14 @@ use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
 use crate::record::{CaseFact, decider};
+use crate::tried;
 
 /// The key of the fact that the debt is written off.
 pub(super) const WRITTEN_OFF: &str = "written_off";
 
 /// Writes the debt off where two people decided so. `false`: they have not, yet.
 pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> Result<bool, Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?.is_some() {
         return Ok(true);
     }

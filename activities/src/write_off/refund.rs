@@ -27,9 +27,11 @@ use crate::failure::Failure;
 use crate::record::CaseFact;
 use crate::subject::open;
 use crate::transfer::{Moving, Permit, Ready, RefundTry, move_money};
+use crate::tried;
 
 /// Brings one refund nearer to its end, round by round.
 pub(crate) async fn refund(world: &World, input: CaseStep, kind: RefundKind) -> Result<Refunded, Failure> {
+    let input = CaseStep { at: tried::at(input.at), ..input };
     if recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?.is_none() {
         return Err(Failure::park("write_off.undecided"));
     }
