@@ -168,7 +168,8 @@ impl RefusalGround {
 /// What comes next, and of whom. The one answer for the client's page, the refusal of an act, and the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// The act that would be accepted now; `None` where the system works by itself or all is over.
+    /// The act that would be accepted now; `None` where the system works by itself, where compliance is waited for with what
+    /// is no act on the application (the verification call, recorded on the case of the leak), or where all is over.
     pub act: Option<ActKind>,
     /// Of whom.
     pub of: Party,

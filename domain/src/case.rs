@@ -91,6 +91,19 @@ pub enum CaseOutcome {
 }
 
 impl CaseStage {
+    /// The stable names of all stages, the last one last.
+    pub const NAMES: [&'static str; 9] = [
+        "opening",
+        "draft",
+        "awaiting_term",
+        "in_effect",
+        "handling",
+        "suspended",
+        "written_off",
+        "awaiting_resumption",
+        "closed",
+    ];
+
     /// Whether nothing more happens.
     #[must_use]
     pub fn is_closed(self) -> bool {
@@ -181,6 +194,15 @@ mod tests {
         let stage = CaseStage::Closed { outcome: CaseOutcome::Completed };
         assert_eq!(serde_json::to_value(stage).expect("a stage is JSON")["stage"], stage.as_str());
         assert!(stage.is_closed() && !CaseStage::Handling.is_closed());
+    }
+
+    #[test]
+    fn the_names_of_the_stages_are_those_that_json_knows() {
+        let error = serde_json::from_value::<CaseStage>(serde_json::json!({"stage": "?"})).expect_err("no stage");
+        // Serde names every stage that it has, each between backquotes, after the one that it does not.
+        let said = error.to_string();
+        let names: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
+        assert_eq!(names, CaseStage::NAMES);
     }
 
     #[test]

@@ -44,8 +44,6 @@ coded_enum! {
     }
 }
 
-/// The most likenesses that are handed to a person; the best ones.
-const MATCHES_MAXIMUM: usize = 10;
 /// How many points the score loses when the birth dates differ altogether.
 const OTHER_BIRTH_DATE: i8 = 15;
 /// How many points the score loses when the birth dates nearly agree.
@@ -165,7 +163,7 @@ pub enum ScreeningResult {
     },
     /// Entries look like the client: a person decides.
     Fuzzy {
-        /// The likest first, at most ten.
+        /// The likest first; all of them, since whoever is not shown would count as looked at.
         best: Vec<Match>,
     },
 }
@@ -183,7 +181,6 @@ pub fn screen(subject: &Subject, entries: &[PreparedEntry], threshold_percent: u
         return ScreeningResult::Clear;
     }
     best.sort_by(|one, other| (other.score_percent, &one.entry_id).cmp(&(one.score_percent, &other.entry_id)));
-    best.truncate(MATCHES_MAXIMUM);
     ScreeningResult::Fuzzy { best }
 }
 

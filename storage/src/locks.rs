@@ -43,21 +43,26 @@ pub async fn loan(connection: &mut PgConnection, loan_reference: &str) -> Result
     Ok(())
 }
 
-/// Takes the lock of an application's client until the end of the caller's transaction: of two contracts that he signs at once,
-/// the second counts the first.
+/// Takes the lock of a client, by the keyed hash of his number, until the end of the caller's transaction: of two contracts that
+/// he signs at once the second counts the first, and a call and a check of his phone see each other.
 ///
 /// # Errors
 /// [`StorageError::Driver`], also when the lock was not to be had in time.
-pub async fn client_of(connection: &mut PgConnection, id: ApplicationId) -> Result<(), StorageError> {
-    sqlx::query!(
-        "SELECT pg_advisory_xact_lock(hashtextextended('client|' || encode(iin_index, 'hex'), 0))
-         FROM applications WHERE id = $1",
-        id.as_uuid(),
-    )
-    .fetch_one(connection)
-    .await
-    .during("locks.client_of")?;
+pub async fn client(connection: &mut PgConnection, iin_index: &[u8]) -> Result<(), StorageError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('client|' || encode($1::bytea, 'hex'), 0))", iin_index)
+        .fetch_one(connection)
+        .await
+        .during("locks.client")?;
     Ok(())
+}
+
+/// As [`client`], of the client of an application.
+///
+/// # Errors
+/// As [`client`].
+pub async fn client_of(connection: &mut PgConnection, id: ApplicationId) -> Result<(), StorageError> {
+    let iin_index = crate::leaks::iin_index(&mut *connection, id).await?;
+    client(connection, &iin_index).await
 }
 
 /// Folds the id to the lock's 64 bits: two applications that share a lock only wait for each other.

@@ -4,7 +4,7 @@
 use nesie_domain::case::{CaseOutcome, CaseStage};
 use nesie_storage::bodies::cases::{LeakAct, LeakReport, VerificationCall};
 use nesie_storage::leaks::{self, NewCall, call_place};
-use nesie_storage::pool;
+use nesie_storage::{locks, pool};
 use nesie_workflows::contract::{CaseActs, CaseActsDone, CaseAnswer};
 use serde_json::json;
 use uuid::Uuid;
@@ -82,6 +82,8 @@ async fn record_call(acting: &Acting<'_>, client_id: Uuid, call: &VerificationCa
         "documents": call.documents,
     });
     let mut transaction = acting.begin(Deed::new("verification_call_recorded", details), &CaseAnswer::DONE).await?;
+    // A check of his phone that is under way sees this call, or is seen by it.
+    locks::client(&mut transaction, &flagged.iin_index).await?;
     let new = NewCall {
         id: submission.id,
         case_id: submission.case_id,

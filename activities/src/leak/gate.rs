@@ -2,9 +2,10 @@
 //! Never takes a base that can not tell for a match, and never lets a client go on while one measure is missing.
 
 use nesie_domain::application::{RefusalGround, Stage};
+use nesie_domain::ids::ApplicationId;
 use nesie_storage::facts::Actor;
 use nesie_storage::leaks::{self, InForce};
-use nesie_storage::{agreement::identification as challenges, pool};
+use nesie_storage::{agreement::identification as challenges, locks, pool};
 use nesie_workflows::contract::{StepInput, Verdict};
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use crate::identification::{LEAK, new_challenge};
 use crate::providers::phones::{PhoneMatch, PhoneRecord};
 use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
 use crate::subject::Subject;
+use crate::wake;
 
 const STEP: &str = "verify_after_leak";
 const OPERATORS: &str = "mobile-operators";
@@ -32,6 +34,7 @@ pub(crate) async fn verify_after_leak(world: &World, input: StepInput) -> Result
     // Asked again and again as measures come in: each asking is an occasion of its own.
     let key = format!("{STEP}:{}", input.at.timestamp_micros());
     if let Some(verdict) = world.recorded(input.application_id, &key).await? {
+        wake_others(world, input.application_id, &verdict).await?;
         return Ok(verdict);
     }
     let flags = leaks::in_force(&world.pool, input.application_id).await?;
@@ -49,6 +52,21 @@ pub(crate) async fn verify_after_leak(world: &World, input: StepInput) -> Result
         return asking.check_phone(&flags).await;
     }
     asking.settle(&flags, None).await
+}
+
+/// Whatever else the client has open looks again once nothing is missing for him: it may await the very call that is there now.
+/// On a repeat too: the try before may have died between its record and the waking.
+async fn wake_others(world: &World, id: ApplicationId, verdict: &Verdict) -> Result<(), Failure> {
+    if *verdict != next(Stage::Processing { act: None }) {
+        return Ok(());
+    }
+    let iin_index = leaks::iin_index(&world.pool, id).await?;
+    for other in leaks::open_applications(&world.pool, &iin_index).await? {
+        if other != id {
+            wake::client_verified(world, other).await?;
+        }
+    }
+    Ok(())
 }
 
 /// One asking of one application.
@@ -132,13 +150,15 @@ impl Asking<'_> {
         let Self { world, subject, input, key } = self;
         let id = subject.id();
         let mut transaction = pool::begin(&world.pool).await?;
+        let iin_index = leaks::iin_index(&mut *transaction, id).await?;
+        // A call that is being recorded is seen, or sees what is checked here.
+        locks::client(&mut transaction, &iin_index).await?;
         let mut evidence = json!(null);
         if let Some((source, answered)) = &checked {
             let evidence_id = answered.received.keep(world, &mut transaction).await?;
             leaks::phone_checked(&mut transaction, id, source, evidence_id, input.at).await?;
             evidence = json!({ "source": source, "evidence_id": evidence_id });
         }
-        let iin_index = leaks::iin_index(&mut *transaction, id).await?;
         let cleared = clear(world, &mut transaction, &iin_index, input.at).await?;
         // Read in the same transaction, after the change: a measure that another brought in meanwhile is seen.
         let left = leaks::in_force(&mut *transaction, id).await?;
@@ -157,6 +177,7 @@ impl Asking<'_> {
         let fact = self.fact(kind, &verdict, details)?;
         world.record_in(&mut transaction, StepFact { key, ..fact }).await?;
         pool::commit(transaction).await?;
+        wake_others(world, id, &verdict).await?;
         Ok(verdict)
     }
 }

@@ -174,18 +174,8 @@ async fn a_transfer_that_was_parked_until_its_terms_passed_the_cap_is_stopped(po
 
 /// Another application of the same client, signed for at an instant.
 async fn another_was_signed(scene: &Scene, number: u8, tiyn: i64, at: DateTime<Utc>) {
-    let id = format!("00000000-0000-0000-0000-0000000000{number:02x}");
+    let id = scene.another_application(number, tiyn).await;
     for statement in [
-        format!(
-            "INSERT INTO applications (id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months
-                 , applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds
-                 , received_at, stage, stage_at)
-             SELECT '{id}', submitted_by, client_kind, purpose, channel, {tiyn}, annual_rate, term_months, applicant_sealed
-                 , iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds, received_at, stage
-                 , stage_at
-             FROM applications WHERE id = '{}'",
-            scene.id
-        ),
         format!(
             "INSERT INTO submissions (id, application_id, act, body_sealed, body_sha256, submitted_by, received_at)
              VALUES ('{id}', '{id}', 'sign', '', '', 'issuer|front', '{at}')"

@@ -12,7 +12,8 @@ use sqlx::PgPool;
 
 use super::cases::{Case, scene_with_calendar};
 use super::idempotence::{Before, Care, take};
-use super::scene::{IIN, Scene};
+use super::scene::{Ask, IIN, Scene};
+use crate::failure::FailureClass;
 use crate::{identification, leak};
 
 /// The statement that flags the scene's client; its case is made by the way.
@@ -127,4 +128,25 @@ async fn a_leak_that_was_none_is_withdrawn_once_and_its_flags_go(pool: PgPool) {
     case.withdraw(Before::Nothing, &[]).await;
     assert!(!case.is_flagged().await);
     case.scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn what_else_the_client_has_open_looks_again_once_nothing_is_missing(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    flag(&scene).await;
+    let asking = scene.step();
+    let held = leak::verify_after_leak(&scene.world, asking).await.expect("asked");
+    assert!(matches!(scene.follow(held).await, Stage::AwaitingLeakVerification { .. }));
+    scene.execute("UPDATE client_flags SET withdrawn_at = now()").await;
+    scene.another_application(2, 1).await;
+    let asking = scene.step();
+    for _ in 0..2 {
+        let failure = leak::verify_after_leak(&scene.world, asking).await.expect_err("nobody could be told");
+        assert_eq!((failure.class, failure.code), (FailureClass::Retry, "temporal.missing"));
+    }
+    assert_eq!(scene.stage().await, Stage::Processing { act: None }, "what was decided stands");
+    let scene = scene.with_temporal().await;
+    let told = leak::verify_after_leak(&scene.world, asking).await.expect("told");
+    assert_eq!(scene.follow(told).await, Stage::Processing { act: None });
+    scene.end().await;
 }

@@ -145,6 +145,23 @@ impl Scene {
         applications::insert(&mut connection, &new).await.expect("inserted");
     }
 
+    /// Another application of the same client, as far as the first one is; its id.
+    pub(super) async fn another_application(&self, number: u8, amount_tiyn: i64) -> String {
+        let id = format!("00000000-0000-0000-0000-0000000000{number:02x}");
+        let statement = format!(
+            "INSERT INTO applications (id, submitted_by, client_kind, purpose, channel, amount_tiyn, annual_rate, term_months
+                 , applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds
+                 , received_at, stage, stage_at)
+             SELECT '{id}', submitted_by, client_kind, purpose, channel, {amount_tiyn}, annual_rate, term_months
+                 , applicant_sealed, iin_index, phone_index, ruleset, policy_version, policy, build, valid_for_seconds
+                 , received_at, stage, stage_at
+             FROM applications WHERE id = '{}'",
+            self.id
+        );
+        self.execute(&statement).await;
+        id
+    }
+
     /// The workflow's time, a little later at every step.
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.started_at + TimeDelta::milliseconds(self.steps.fetch_add(1, Ordering::Relaxed))

@@ -1,6 +1,6 @@
 //! A write-off, step by step, each through the harness: the debt written off once, the client paid back once.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use nesie_domain::calendar::local_date;
 use nesie_domain::case::{CaseKind, CaseOutcome, CaseStage};
 use nesie_domain::iban::Iban;
@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use super::cases::{Case, scene_with_calendar};
 use super::idempotence::{Before, Care, take};
 use super::scene::{IBAN, IIN};
+use crate::providers::accounting::Suspension;
 use crate::write_off::{
     apply_write_off_decision, correct_credit_history, finish_write_off, open_write_off, record_write_off_acts, refund,
 };
@@ -112,5 +113,24 @@ async fn a_write_off_in_error_is_withdrawn_once(pool: PgPool) {
     case.approve(&asked).await;
     case.withdraw(Before::Nothing, &[]).await;
     assert_eq!(case.scene.value("SELECT string_agg(DISTINCT state, ' ') FROM duties").await, "cancelled");
+    case.scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_loan_that_was_suspended_after_the_decision_is_written_off_as_of_today(pool: PgPool) {
+    let case = opened(pool).await;
+    let (scene, world) = (&case.scene, &case.scene.world);
+    let (asked, _) = case.write_off_act(WriteOffAct::Decide, &[]).await;
+    case.approve(&asked).await;
+    // The books were down past midnight, and a document came with the new day.
+    scene.wait(TimeDelta::days(1));
+    let loan = scene.value("SELECT loan_reference FROM loans").await;
+    let tomorrow = local_date(scene.now());
+    let suspension = Suspension { effective_from: tomorrow, penalty: true, document_reference: "71-5" };
+    world.providers.accounting.suspend("k-1", &loan, &suspension).await.expect("in the books");
+    let step = async || apply_write_off_decision(world, case.step()).await;
+    assert!(take(scene, Care::Thorough, "apply_write_off_decision", Before::Nothing, &[], step).await);
+    let as_of = "SELECT details ->> 'written_off_on' FROM timeline WHERE kind = 'debt_written_off'";
+    assert_eq!(scene.value(as_of).await, tomorrow.to_string());
     case.scene.end().await;
 }

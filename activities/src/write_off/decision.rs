@@ -1,6 +1,7 @@
 //! The write-off itself: what two people approved is carried out in the books, once, in the second one's name.
 //! Never without an approved request for exactly this loan.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
 use nesie_domain::calendar::local_date;
 use nesie_domain::duty::DutyKind;
@@ -12,13 +13,16 @@ use nesie_workflows::contract::{CaseStep, WriteOffProposal};
 use serde_json::json;
 
 use crate::World;
-use crate::calls::Call;
+use crate::calls::{Answered, Call};
 use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
+use crate::providers::ProviderErrorKind;
+use crate::providers::accounting::WrittenOff;
 use crate::record::{CaseFact, decider};
 use crate::tried;
 
+const STEP: &str = "apply_write_off_decision";
 /// The key of the fact that the debt is written off.
 pub(super) const WRITTEN_OFF: &str = "written_off";
 
@@ -33,11 +37,7 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
     let Some(approval) = approved(world, input.case_id, loan).await? else { return Ok(false) };
     let actor = decider(&approval)?;
     let decided_at = approval.decided_at.ok_or_else(|| Failure::park("approval.undecided"))?;
-    // The day of the decision: a repeat on a later day asks for the very same.
-    let on = local_date(decided_at);
-    let call = Call::new(input.case_id, "apply_write_off_decision", ("accounting", "write_off"), approval.id, input.at);
-    let key = call.key.clone();
-    let answered = call.make(world, world.providers.accounting.write_off(&key, loan, on)).await?;
+    let (on, answered) = write_off(world, loan, &approval, decided_at, input).await?;
     // The debt by its parts.
     let lost = json!({
         "approval_id": approval.id,
@@ -68,6 +68,31 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
         pool::commit(transaction).await?;
     }
     Ok(true)
+}
+
+/// Writes off as of the day of the decision: a repeat on a later day asks for the very same. Where the books know an act of a
+/// later day, such as a suspension that came while they were down, only today is left.
+async fn write_off(
+    world: &World,
+    loan: &str,
+    approval: &Approval,
+    decided_at: DateTime<Utc>,
+    input: CaseStep,
+) -> Result<(NaiveDate, Answered<WrittenOff>), Failure> {
+    let (decided_on, today) = (local_date(decided_at), local_date(input.at));
+    let accounting = &world.providers.accounting;
+    let call = |intent: String| Call::new(input.case_id, STEP, ("accounting", "write_off"), intent, input.at);
+    let first = call(approval.id.to_string());
+    let key = first.key.clone();
+    match first.attempt(world, accounting.write_off(&key, loan, decided_on)).await? {
+        Ok(answered) => Ok((decided_on, answered)),
+        Err(error) if error.kind == ProviderErrorKind::Status(409) && decided_on < today => {
+            let second = call(format!("{}:{today}", approval.id));
+            let key = second.key.clone();
+            Ok((today, second.make(world, accounting.write_off(&key, loan, today)).await?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The request that two people approved, if there is one for this loan.
