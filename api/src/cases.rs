@@ -166,7 +166,7 @@ impl Pending<'_> {
             summary: &report.summary,
             policy: &policy,
             ruleset: RULESET,
-            build: nesie_platform::BUILD,
+            build: nesie_platform::build(),
             received_at: self.received_at,
         };
         let (id, is_new) = cases::insert(&mut transaction, &new).await?;

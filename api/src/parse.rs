@@ -1,15 +1,14 @@
 //! Reading a request's JSON so that every bad field is named, not only the first. Never repeats a value in an answer.
 
+mod extract;
+
 use std::collections::BTreeSet;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header;
-use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use nesie_domain::rejection::Rejection;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub(crate) use extract::{Body, Id, Parameters, Version};
 
 use crate::problem::{FieldError, Problem};
 
@@ -17,35 +16,12 @@ use crate::problem::{FieldError, Problem};
 const LABEL_CHARACTERS_MAX: usize = 100;
 /// The longest text in a person's words.
 const WORDS_CHARACTERS_MAX: usize = 10_000;
+/// The longest name of a field or a parameter that an answer repeats.
+const NAME_CHARACTERS_MAX: usize = 64;
 
 /// The day on which the Rules took effect (Resolution №217, item 5): nothing before it falls under them.
 pub(crate) fn rules_in_force_from() -> NaiveDate {
     NaiveDate::from_ymd_opt(2020, 1, 1).expect("a day of the calendar")
-}
-
-/// The bytes of a JSON body, within the route's limit.
-pub(crate) struct Body(pub(crate) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Body {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let json =
-            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| {
-                kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-            });
-        if !json {
-            return Err(Problem::UnsupportedMediaType);
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::TooLarge
-            } else {
-                Problem::MalformedJson
-            }
-        })?;
-        Ok(Self(bytes))
-    }
 }
 
 /// The fields of a body: asked for one by one, all refusals collected, unknown fields refused at the end.
@@ -302,34 +278,14 @@ fn find_unknown(value: &Value, at: &str, asked: &BTreeSet<String>, unknown: &mut
     }
 }
 
-/// A field's name in a JSON pointer; cut, since it is the caller's text.
+/// A field's name in a JSON pointer.
 fn escape(name: &str) -> String {
-    name.chars().take(64).collect::<String>().replace('~', "~0").replace('/', "~1")
+    cut(name).replace('~', "~0").replace('/', "~1")
 }
 
-/// The id in a route's path; a malformed one names nothing.
-pub(crate) struct Id<T>(pub(crate) T);
-
-impl<T: std::str::FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::NotFound)?;
-        path.parse().map(Self).map_err(|_| Problem::NotFound)
-    }
-}
-
-/// The parameters of a query.
-pub(crate) struct Parameters<T>(pub(crate) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        let message = "Параметры запроса не читаются, повторяются или неизвестны";
-        query.map(|query| Self(query.0)).map_err(|_| Problem::field("?", "query.malformed", message))
-    }
+/// A name that is the caller's text, as much of it as an answer repeats.
+fn cut(name: &str) -> String {
+    name.chars().take(NAME_CHARACTERS_MAX).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The listener: plain or TLS of 1.2 at least, until the process is told to end. Refuses to start on a schema of another build.
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -38,26 +39,36 @@ pub async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
         callback_secret: settings.payments_callback_secret,
         inside: nesie_platform::outward::Inside::allowed_if(settings.webhooks_allow_internal),
     });
-    let router = crate::router(app).into_make_service();
-
-    let listener = std::net::TcpListener::bind(settings.listen)
+    let listener = TcpListener::bind(settings.listen)
         .with_context(|| format!("NESIE_LISTEN: {} cannot be listened on", settings.listen))?;
-    listener.set_nonblocking(true)?;
     let handle = Handle::<SocketAddr>::new();
     tokio::spawn(end_on_signal(handle.clone()));
     tracing::info!(address = %settings.listen, url = settings.public_url, "serving");
-    if let (Some(certificate), Some(key)) = (settings.tls_certificate, settings.tls_key) {
-        let tls = RustlsConfig::from_config(Arc::new(tls_config(&certificate, &key)?));
-        axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(router).await?;
-    } else {
-        axum_server::from_tcp(listener)?.handle(handle).serve(router).await?;
-    }
+    answer(crate::router(app), listener, settings.tls_certificate.zip(settings.tls_key), handle).await?;
     pool.close().await;
     tracing::info!("ended");
     Ok(())
 }
 
-/// TLS 1.2 and 1.3 with ring, HTTP/2 and HTTP/1.1.
+/// Answers until the handle says the end: by TLS alone where a certificate and its key are given.
+async fn answer(
+    router: Router,
+    listener: TcpListener,
+    tls: Option<(PathBuf, PathBuf)>,
+    handle: Handle<SocketAddr>,
+) -> anyhow::Result<()> {
+    listener.set_nonblocking(true)?;
+    let service = router.into_make_service();
+    if let Some((certificate, key)) = tls {
+        let tls = RustlsConfig::from_config(Arc::new(tls_config(&certificate, &key)?));
+        axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await?;
+    } else {
+        axum_server::from_tcp(listener)?.handle(handle).serve(service).await?;
+    }
+    Ok(())
+}
+
+/// TLS 1.2 and 1.3 with ring, HTTP/2 and HTTP/1.1. Nothing older can be spoken: rustls has none of it.
 fn tls_config(certificate: &Path, key: &Path) -> anyhow::Result<rustls::ServerConfig> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -87,3 +98,6 @@ async fn end_on_signal(handle: Handle<SocketAddr>) {
     }
     handle.graceful_shutdown(Some(GRACE));
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,11 +18,13 @@ use crate::problem::Problem;
 
 /// The ground that stands in for one that must not be told.
 const NEUTRAL_GROUND: &str = "not_granted";
+/// What is awaited of compliance where no act on the application is (para 36(3)): it is recorded on the case of the leak.
+const VERIFICATION_CALL: &str = "verification_call";
 
 /// What is expected now, of whom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExpectedNow {
-    /// The act; `None` where the system is at work or all is over.
+    /// The act; `None` where the system is at work, where the verification call is awaited, or where all is over.
     pub(crate) act: Option<ActKind>,
     /// Of whom.
     pub(crate) of: Party,
@@ -71,7 +73,11 @@ pub(crate) fn outcome(outcome: Option<&Outcome>, sees_aml: bool) -> Value {
 
 /// What is expected next as JSON, with where to send it; null where nothing is expected of anybody.
 pub(crate) fn expected(id: ApplicationId, expected: ExpectedNow, sees_aml: bool) -> Value {
-    let Some(act) = expected.act else { return Value::Null };
+    let Some(act) = expected.act else {
+        // The one wait for staff that no act ends; everybody may learn of it, since the stage's own name says it.
+        let call = expected.of == Party::Compliance;
+        return if call { json!({ "act": VERIFICATION_CALL, "of": expected.of }) } else { Value::Null };
+    };
     if act == ActKind::DecideScreeningMatch && !sees_aml {
         return Value::Null;
     }
@@ -162,5 +168,15 @@ mod tests {
             json!({ "act": "sign", "of": "client", "method": "POST", "path": format!("/v1/applications/{ID}/signature") })
         );
         assert_eq!(expected(ID, Stage::Closed.expected().into(), false), Value::Null);
+    }
+
+    #[test]
+    fn everybody_learns_that_the_verification_call_is_awaited() {
+        let call = json!({ "act": "verification_call", "of": "compliance" });
+        for sees_aml in [false, true] {
+            assert_eq!(expected(ID, Stage::AwaitingVerificationCall.expected().into(), sees_aml), call);
+            assert_eq!(expected(ID, Stage::Assessing.expected().into(), sees_aml), Value::Null);
+        }
+        assert_eq!(waiting_for(&Stage::AwaitingVerificationCall), Some("lender"));
     }
 }

@@ -27,12 +27,20 @@ pub(crate) enum Leg {
     SubmissionToOffer,
     /// HTTP answer.
     Acknowledge,
+    /// From that answer until the choice of a schedule is awaited.
+    AcknowledgedToChoice,
     /// HTTP answer.
     ChooseSchedule,
+    /// From that answer until the method of disbursement is awaited.
+    ChosenToMethod,
     /// HTTP answer.
     ChooseDisbursementMethod,
+    /// From that answer, over the check of ownership and the contract, until the identification is awaited.
+    MethodToIdentification,
     /// HTTP answer.
     Identify,
+    /// From that answer until the signature is awaited.
+    IdentifiedToSignature,
     /// HTTP answer.
     Sign,
     /// From the signature until the money has moved and is recorded.
@@ -43,13 +51,17 @@ pub(crate) enum Leg {
 
 impl Leg {
     /// Every leg, in order.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Submit,
         Self::SubmissionToOffer,
         Self::Acknowledge,
+        Self::AcknowledgedToChoice,
         Self::ChooseSchedule,
+        Self::ChosenToMethod,
         Self::ChooseDisbursementMethod,
+        Self::MethodToIdentification,
         Self::Identify,
+        Self::IdentifiedToSignature,
         Self::Sign,
         Self::SignatureToGranted,
         Self::Whole,
@@ -61,9 +73,13 @@ impl Leg {
             Self::Submit => "submit: answer",
             Self::SubmissionToOffer => "submission → offer",
             Self::Acknowledge => "acknowledge: answer",
+            Self::AcknowledgedToChoice => "acknowledged → schedule choice awaited",
             Self::ChooseSchedule => "choose schedule: answer",
+            Self::ChosenToMethod => "chosen → method awaited",
             Self::ChooseDisbursementMethod => "choose account: answer",
+            Self::MethodToIdentification => "method → identification awaited",
             Self::Identify => "identify: answer",
+            Self::IdentifiedToSignature => "identified → signature awaited",
             Self::Sign => "sign: answer",
             Self::SignatureToGranted => "signature → granted",
             Self::Whole => "submission → granted",
@@ -215,11 +231,11 @@ impl Walk<'_> {
         self.note(Leg::SubmissionToOffer, begun);
         self.acknowledge().await?;
         self.choose_schedule().await?;
-        self.wait_for("awaiting_disbursement_method").await?;
+        self.wait_as(Leg::ChosenToMethod, "awaiting_disbursement_method").await?;
         let account = json!({"method": "account", "iban": "KZ86125KZT5004100100", "payment_profile": "dedup"});
         self.act(Leg::ChooseDisbursementMethod, Method::PUT, "disbursement-method", account).await?;
         self.identify().await?;
-        self.wait_for("awaiting_signature").await?;
+        self.wait_as(Leg::IdentifiedToSignature, "awaiting_signature").await?;
         let contract = self.look_at("contract").await?;
         let contract = contract["content"].as_str().context("the contract has no text")?;
         let cms = self.front.signature(&applicant.iin, contract).await?;
@@ -257,7 +273,7 @@ impl Walk<'_> {
     }
 
     async fn choose_schedule(&mut self) -> anyhow::Result<()> {
-        self.wait_for("awaiting_schedule_choice").await?;
+        self.wait_as(Leg::AcknowledgedToChoice, "awaiting_schedule_choice").await?;
         let drafts = self.look_at("schedules").await?;
         let mut drafts = drafts["drafts"].as_array().into_iter().flatten();
         let annuity = drafts.find(|draft| draft["method"] == "annuity").context("there is no draft of an annuity")?;
@@ -265,7 +281,7 @@ impl Walk<'_> {
     }
 
     async fn identify(&mut self) -> anyhow::Result<()> {
-        let application = self.wait_for("awaiting_identification").await?;
+        let application = self.wait_as(Leg::MethodToIdentification, "awaiting_identification").await?;
         let body = json!({
             "challenge_id": application["stage"]["challenge_id"],
             "image": STANDARD.encode(b"\x89PNG\r\n\x1a\n a face"),
@@ -281,6 +297,14 @@ impl Walk<'_> {
     /// Looks until the application is at a stage.
     async fn wait_for(&mut self, stage: &str) -> anyhow::Result<Value> {
         self.look_until(stage, |application| application["stage"]["stage"] == stage).await
+    }
+
+    /// The same as a leg: called with the answer to the act before it, it takes as long as that act's work goes on.
+    async fn wait_as(&mut self, leg: Leg, stage: &str) -> anyhow::Result<Value> {
+        let begun = Instant::now();
+        let application = self.wait_for(stage).await?;
+        self.note(leg, begun);
+        Ok(application)
     }
 
     async fn wait_for_grant(&mut self) -> anyhow::Result<()> {

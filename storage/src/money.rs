@@ -365,7 +365,7 @@ mod tests {
     #[sqlx::test(migrator = "crate::migrate::MIGRATOR")]
     async fn of_two_that_send_at_once_one_succeeds(pool: PgPool) {
         let id = insert_one(&pool).await;
-        sqlx::query("INSERT INTO payments SELECT id, id, 'card', 'dedup', 1, 'reserved', NULL, NULL, now(), NULL, NULL, now() FROM applications")
+        sqlx::query("INSERT INTO payments (our_reference, application_id, method, payment_profile, amount_tiyn, state, reserved_at, updated_at) SELECT id, id, 'card', 'dedup', 1, 'reserved', now(), now() FROM applications")
             .execute(&pool)
             .await
             .expect("reserved");

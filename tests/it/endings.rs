@@ -130,6 +130,25 @@ async fn a_client_withdraws_until_money_is_reserved() {
 }
 
 #[tokio::test]
+async fn a_withdrawal_that_was_accepted_comes_before_the_refusal_of_the_step_under_way() {
+    let stack = Stack::start().await;
+    let site = stack.site().await;
+    let iin = stack.somebody();
+    stack.sandbox.person(&iin, json!({"voluntary_refusal": "ACTIVE"})).await;
+    let hold = json!({"provider": "bureau", "operation": "report", "times": 1, "iin": iin,
+        "fault": {"kind": "hold", "point": "before_effect"}});
+    let fault = stack.sandbox.fault_on(hold).await;
+    let id = site.submit(&NewApplication::of(&iin)).await;
+    let hold = stack.sandbox.held(&fault).await;
+    let path = format!("/v1/applications/{id}/withdrawal");
+    let (status, answer) = site.act(Method::POST, &path, json!({"reason": "передумал"})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    stack.sandbox.release(&hold, true).await;
+    assert_eq!(site.outcome(&id).await, json!({"outcome": "withdrawn"}));
+    stack.keep_history(&id, "withdrawn-before-refusal").await;
+}
+
+#[tokio::test]
 async fn an_application_whose_time_runs_out_expires() {
     let stack = Stack::start().await;
     let site = stack.site().await;

@@ -1,6 +1,6 @@
 //! Microcredits that are granted: to an account, to a card, to a merchant, by each method of repayment.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{NewApplication, Stack, account, eventually};
 
@@ -40,6 +40,7 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
         assert_eq!(story.iter().filter(|told| *told == kind).count(), 1, "{kind} in {story:?}");
     }
     stack.keep_history(&id, "account-annuity").await;
+    names_its_build(&stack).await;
 
     let object = format!("application/{id}");
     stack.proves(&["R-001", "R-074"], &object, "application_closed", json!({"outcome": {"outcome": "granted"}})).await;
@@ -67,6 +68,18 @@ async fn a_grant_by_bank_transfer_pays_once_and_leaves_its_whole_story() {
     stack.proves("R-090", &object, "client_identified", json!({"purpose": "contract"})).await;
     stack.proves(&["R-002", "R-090"], &object, "contract_signed", json!({"contract_sha256": sha256})).await;
     stack.proves("R-093", &object, "money_transferred", json!({"our_reference": reference})).await;
+}
+
+/// The API says which build it is, and what it took in and the worker decided says so too.
+async fn names_its_build(stack: &Stack) {
+    let health = stack.client.get(format!("{}/healthz", stack.api_url)).send().await.expect("the API answers");
+    let health: Value = health.json().await.expect("JSON");
+    assert_eq!(health["build"], Stack::BUILD);
+    let builds: Vec<String> = sqlx::query_scalar("SELECT build FROM applications UNION SELECT build FROM timeline")
+        .fetch_all(&stack.database().await)
+        .await
+        .expect("the builds");
+    assert_eq!(builds, [Stack::BUILD]);
 }
 
 #[tokio::test]

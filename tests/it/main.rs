@@ -18,6 +18,7 @@ mod layout;
 mod money;
 mod parking;
 mod payment_matches;
+mod privacy;
 mod refunds;
 mod refused_starts;
 mod replay;

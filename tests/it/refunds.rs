@@ -1,14 +1,16 @@
 //! Refunds after a write-off (para 13 ¶5) over the real stack: killed, silent, rejected, completed by hand.
 //! The payment provider's ledger is the oracle: whatever happens, the client is paid once.
 
+use std::time::Duration;
+
 use nesie_domain::calendar::local_date;
 use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, Stack, StackOptions, eventually};
+use crate::harness::{Case, Front, Stack, StackOptions, eventually, time};
 use crate::parking::decide as decide_on_parked;
-use crate::write_offs::{parked_of, references, refund_to, refunded, report, write_off};
+use crate::write_offs::{guilt, parked_of, references, refund_to, refunded, report, write_off};
 
 /// The worker is killed while a refund is held at a point; it is paid once, and the duty met.
 async fn a_refund_survives_a_killed_worker(profile: &str) {
@@ -245,4 +247,38 @@ async fn a_refund_in_doubt_is_completed_by_hand_by_two_people() {
     case.at_stage("written_off").await;
     let tries = references(&case, "collected").await;
     assert_eq!((tries.len(), refunded(&stack, &case, "collected").await.len()), (2, 1), "{tries:?}");
+}
+
+#[tokio::test]
+async fn a_refund_that_is_under_way_for_long_is_asked_for_less_often() {
+    let stack = Stack::start().await;
+    let compliance = stack.front("dana", "compliance").await;
+    let granted = stack.grant().await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(&compliance, &granted, "8-1").await;
+    write_off(&stack, &case).await;
+    case.with_duties("met", 3).await;
+    let under_way = json!({"kind": "processing", "milliseconds": 20_000});
+    stack.sandbox.fault("payments", "transfer", under_way, Some(1)).await;
+    case.done("refund-account", refund_to("dedup")).await;
+    let order = eventually("the refund is reserved", || async {
+        references(&case, "collected").await.pop().ok_or_else(|| "none".to_string())
+    })
+    .await;
+    let asked = async || {
+        let calls = stack.sandbox.calls("payments").await;
+        calls.iter().filter(|call| call["key"] == order.as_str() && call["operation"] == "status").count()
+    };
+    eventually("its state is asked for", || async {
+        if asked().await > 0 { Ok(()) } else { Err("not yet".to_string()) }
+    })
+    .await;
+    let client = stack.temporal().await;
+    time::advance(&client, &case.workflow(), Duration::from_secs(12 * 3_600)).await;
+    let asked = asked().await;
+    assert!((10..40).contains(&asked), "{asked} times within half a day; every five minutes would be 144");
+    case.at_stage("written_off").await;
+    assert_eq!(refunded(&stack, &case, "collected").await.len(), 1, "the provider's callback comes first");
+    case.done("reopening", guilt()).await;
+    stack.keep_history_of(&case.workflow(), "refund-under-way-for-long").await;
 }

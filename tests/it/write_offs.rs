@@ -42,6 +42,14 @@ pub(crate) async fn write_off(stack: &Stack, case: &Case) {
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
+/// A court act of the client's own guilt.
+pub(crate) fn guilt() -> Value {
+    json!({
+        "court": "Суд", "number": "2-1", "issued_on": "2026-02-01", "in_force_on": "2026-02-20",
+        "own_guilt_established": true, "reason": "вина клиента", "documents": [document()]
+    })
+}
+
 pub(crate) fn refund_to(profile: &str) -> Value {
     json!({"iban": "KZ86125KZT5004100100", "payment_profile": profile})
 }
@@ -102,10 +110,7 @@ async fn a_verdict_leads_to_a_write_off_by_two_people_a_correction_and_two_refun
         let duty = case.duty(kind).await;
         assert_eq!((&duty["working_days"], &duty["requirements"]), (&json!(15), &json!([requirement])), "{duty}");
     }
-    let guilt = json!({
-        "court": "Суд", "number": "2-1", "issued_on": "2026-02-01", "in_force_on": "2026-02-20",
-        "own_guilt_established": true, "reason": "вина клиента", "documents": [document()]
-    });
+    let guilt = guilt();
     case.refused("reopening", guilt.clone(), "write_off.not_finished").await;
 
     // Rejected once, then asked for anew; nobody may be both.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nesie_activities::World;
-use nesie_platform::BUILD;
+use nesie_platform::build;
 use nesie_workflows::accrual_suspension::AccrualSuspension;
 use nesie_workflows::aml_refresh::AmlRefresh;
 use nesie_workflows::calendar_publication::CalendarPublication;
@@ -64,7 +64,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
         }
     };
     ready.set();
-    tracing::info!(build = BUILD, task_queue = settings.task_queue.task_queue, "worker is ready");
+    tracing::info!(build = build(), task_queue = settings.task_queue.task_queue, "worker is ready");
     let mut polling = std::pin::pin!(worker.run());
     let stopped = tokio::select! {
         stopped = stopping => stopped,
@@ -85,7 +85,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> anyhow::
 fn options(settings: &Settings, world: World) -> anyhow::Result<WorkerOptions> {
     Ok(WorkerOptions::new(settings.task_queue.task_queue.clone())
         // Without it the SDK sums the whole executable at every start.
-        .deployment_options(WorkerDeploymentOptions::from_build_id(BUILD.to_owned()))
+        .deployment_options(WorkerDeploymentOptions::from_build_id(build().to_owned()))
         .graceful_shutdown_period(GRACE)
         .max_cached_workflows(settings.cached_workflows)
         .register_activities(world)

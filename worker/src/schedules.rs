@@ -1,5 +1,6 @@
 //! Schedules of Temporal that this build wants to exist.
-//! Never more than one of each: an existing schedule is left as operations set it.
+//! Never more than one of each: an existing schedule is left as operations set it, whatever the settings say now
+//! (`docs/operations.md`).
 
 use std::time::Duration;
 

@@ -63,15 +63,16 @@ pub struct Settings {
     /// How often the relays look for work, in milliseconds.
     #[arg(long, env = "NESIE_RELAY_PAUSE_MILLISECONDS", default_value_t = 100)]
     pub relay_pause_milliseconds: u64,
-    /// How often the AML lists are refreshed, in minutes.
+    /// How often the AML lists are refreshed, in minutes. Only for the schedule that is made: one that exists in Temporal stays
+    /// as operations set it.
     #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60)]
     pub aml_refresh_minutes: u64,
-    /// How often the sweep compares open duties with their timers, in minutes.
+    /// How often the sweep compares open duties with their timers, in minutes. Only for the schedule that is made, as above.
     #[arg(long, env = "NESIE_DUTY_SWEEP_MINUTES", default_value_t = 15)]
     pub duty_sweep_minutes: u64,
-    /// Logs as JSON.
-    #[arg(long, env = "NESIE_LOG_JSON")]
-    pub log_json: bool,
+    /// Whether logs are JSON lines.
+    #[arg(long, env = "NESIE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub log_format: String,
 }
 
 /// How webhooks are sent.
@@ -125,7 +126,7 @@ impl Settings {
             Providers::new(&client, &self.providers),
             self.protection.protection()?,
             self.public_url.as_ref().map(|url| format!("{}/v1/callbacks/payments", url.trim_end_matches('/'))),
-            nesie_platform::BUILD,
+            nesie_platform::build(),
         ))
     }
 

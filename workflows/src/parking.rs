@@ -20,8 +20,13 @@ use crate::options::{self, RetryBudget};
 /// Set to the step's name while it is parked, then to `none`.
 pub const PARKED: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieParked");
 
-/// How long an own write that failed for good waits for somebody to mend what it failed on.
+/// How long an own write that failed for good waits for somebody to mend what it failed on: at first, and then twice as long
+/// from time to time, up to 64 times. A history has room for months of that.
 const OWN_WRITE_PAUSE: Duration = Duration::from_secs(60);
+const OWN_WRITE_DOUBLINGS_MAX: u32 = 6;
+
+/// The patch of pauses that grow; before it they did not, and a history was full within days.
+const OWN_WRITE_WAITS_LONGER: &str = "own-write-waits-longer";
 
 /// The patch of payouts that can be given up where nothing was sent.
 const GIVEN_UP_BEFORE_MONEY: &str = "payout-given-up-before-money";
@@ -46,6 +51,10 @@ pub(crate) trait Parks: Sized + 'static {
     fn given_up(&self) -> Option<Self::Stop>;
     /// Operations gave this step up.
     fn failed(step: &str) -> Self::Stop;
+    /// Stops the clock of whoever must not lose time while it is we who are broken; where there is one.
+    fn stop_clock(&mut self, _at: DateTime<Utc>) {}
+    /// Lets it go on.
+    fn clock_goes_on(&mut self, _at: DateTime<Utc>) {}
 }
 
 /// A step that waits, or waited, for a person.
@@ -151,6 +160,7 @@ pub(crate) async fn park<W: Parks>(
         let step =
             ParkedStep { id: parked_step_id, step: step.to_string(), nothing_sent, decision: None, resolved: false };
         state.parked_mut().push(step);
+        state.stop_clock(input.at);
     });
     own_write(context, || Parking::park_step, || input.clone()).await?;
     context
@@ -160,10 +170,12 @@ pub(crate) async fn park<W: Parks>(
             state.given_up().is_some() || state.parked().iter().any(decided)
         })
         .await?;
+    let decided_at = now(context);
     context.state_mut(|state| {
         for parked in state.parked_mut().iter_mut().filter(|parked| parked.id == parked_step_id) {
             parked.resolved = true;
         }
+        state.clock_goes_on(decided_at);
     });
     if context.state(|state| state.parked().iter().all(|parked| parked.resolved)) {
         context.upsert_search_attributes([PARKED.value_set(NOTHING_PARKED.to_string())]);
@@ -191,13 +203,17 @@ pub(crate) async fn own_write<W: Parks, A>(
 where
     A: ActivityDefinition,
 {
+    let mut doublings = 0;
     loop {
         match context.execute_activity(activity(), input(), options::own_write()).await {
             Ok(output) => return Ok(output),
             Err(ActivityExecutionError::Cancelled(_)) => return Err(WorkflowTermination::cancelled().into()),
             Err(_) => {
-                let pause = TimerOptions::builder(OWN_WRITE_PAUSE).summary("own write failed".to_string()).build();
-                context.timer(pause).await;
+                let pause = OWN_WRITE_PAUSE * 2_u32.pow(doublings);
+                context.timer(TimerOptions::builder(pause).summary("own write failed".to_string()).build()).await;
+                if doublings < OWN_WRITE_DOUBLINGS_MAX && context.patched(OWN_WRITE_WAITS_LONGER) {
+                    doublings += 1;
+                }
             }
         }
     }

@@ -16,6 +16,13 @@ use crate::parking::attempt;
 /// The first and the longest pause before a refund under way is asked for again; the provider's callback comes before.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 
+/// The longest pause where the provider has taken longer than that already. It may work on a refund for days, all of which are to
+/// have room in one history.
+const PAUSE_OF_LONG_ONES: Duration = Duration::from_secs(3_600);
+
+/// The patch of pauses that grow beyond the first longest.
+const ASKED_LESS_OFTEN: &str = "refund-asked-less-often";
+
 case_workflow! {
     /// One verdict, until a court act reopens the claim; without one it stays written off.
     WriteOff {} named "WriteOff" runs handle
@@ -93,7 +100,8 @@ where
                 context.wait_condition(|state| state.case.stirred != seen).await?;
             }
             Refunded::Pending => {
-                let pause = waited.clamp(PAUSES.0, PAUSES.1);
+                let long = waited > PAUSES.1 && context.patched(ASKED_LESS_OFTEN);
+                let pause = waited.clamp(PAUSES.0, if long { PAUSE_OF_LONG_ONES } else { PAUSES.1 });
                 waited += pause;
                 let pending = TimerOptions::builder(pause).summary("refund is pending".to_string()).build();
                 let mut timer = context.timer(pending);

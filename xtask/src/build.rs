@@ -22,10 +22,28 @@ pub(crate) enum Profile {
     Release,
 }
 
+/// The variable that names the build of API and worker.
+pub(crate) const BUILD: &str = "NESIE_BUILD";
+
+/// How API and worker are to name the build: by the commit that they were built from. Nothing where the caller names it, or
+/// where git does not answer; they know what to do then.
+pub(crate) fn name(settings: &Settings) -> Option<String> {
+    if std::env::var_os(BUILD).is_some_and(|named| !named.is_empty()) {
+        return None;
+    }
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty"]).current_dir(&settings.root);
+    // It only looks, and must not be in the way of the developer's own git.
+    git.env("GIT_OPTIONAL_LOCKS", "0");
+    output(&mut git).ok().map(|said| said.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// The cargo that runs us.
 pub(crate) fn cargo(settings: &Settings) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&settings.root).env("SQLX_OFFLINE", "true");
+    // The name goes to the processes: compiled in, each new one would build everything above `platform` anew.
+    cargo.env_remove(BUILD);
     // What `cargo run` tells us of ourselves. Build scripts watch some of it: left there, half of what we depend on would be
     // built anew whenever a developer goes from `cargo xtask` to cargo and back.
     for (name, _) in std::env::vars_os() {
@@ -63,4 +81,19 @@ pub(crate) fn folder(settings: &Settings, profile: Profile) -> Result<PathBuf> {
         Profile::Debug => "debug",
         Profile::Release => "release",
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_repository_a_build_has_no_name() {
+        let mut settings = Settings::from_environment().expect("the environment of the tests is valid");
+        let folder = std::env::temp_dir().join(format!("nesie-xtask-build-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the test");
+        settings.root.clone_from(&folder);
+        assert_eq!(name(&settings), None);
+        std::fs::remove_dir_all(folder).expect("ours to remove");
+    }
 }

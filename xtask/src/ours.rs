@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::build;
 use crate::console::Interrupt;
 use crate::process::{Running, run_ok};
 use crate::service::{Name, PortUse};
@@ -34,6 +35,11 @@ pub(crate) fn start(settings: &Settings, name: Name, binaries: &Path, interrupt:
     // The owner's URL, which a developer may have set, is not for processes without DDL.
     command.current_dir(&settings.root).env_remove("DATABASE_URL").env_remove("NESIE_DATABASE_OWNER_URL");
     command.envs(settings.environment()?);
+    if matches!(name, Name::Worker | Name::Api)
+        && let Some(named) = build::name(settings)
+    {
+        command.env(build::BUILD, named);
+    }
     let ports = vec![EntryPort { purpose: PortUse::Main, number: settings.port(name, PortUse::Main) }];
     let mut running = Running::start(name, command, ports, &settings.dev.join("logs"))?;
     let url = format!("{}{path}", settings.http_url(name));

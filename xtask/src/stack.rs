@@ -42,10 +42,7 @@ impl Stack {
         }
         state.write(&settings)?;
         settings.keep_ports(&state.ports());
-        let missing: Vec<Name> = Name::ALL
-            .into_iter()
-            .filter(|name| wanted.contains(name) && !settings.is_given(*name) && state.find(*name).is_none())
-            .collect();
+        let missing = missing(&settings, wanted, &state);
         let patience = if dead.is_empty() { Duration::ZERO } else { Duration::from_secs(5) };
         ports::require_free(&settings, &missing, patience)?;
         let found = state.services.iter().filter(|entry| wanted.contains(&entry.name));
@@ -167,6 +164,12 @@ impl Stack {
     }
 }
 
+/// What is to be started of what is wanted, in order: neither what a given server stands in for, nor what already runs.
+fn missing(settings: &Settings, wanted: &[Name], state: &State) -> Vec<Name> {
+    let is_missing = |name: &Name| wanted.contains(name) && !settings.is_given(*name) && state.find(*name).is_none();
+    Name::ALL.into_iter().filter(is_missing).collect()
+}
+
 /// Whether a process of an earlier command runs and still takes connections: one that was just killed does not.
 fn is_up(entry: &Entry) -> bool {
     let listening = entry.ports.iter().all(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).is_ok());
@@ -250,23 +253,50 @@ pub(crate) fn port_help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Identity;
 
-    fn settings(database: Option<&str>) -> Settings {
+    fn settings(database: Option<&str>, temporal: Option<&str>) -> Settings {
         let mut settings = Settings::from_environment().expect("the environment of the tests is valid");
         settings.given_database = database.map(str::to_owned);
-        settings.given_temporal = None;
+        settings.given_temporal = temporal.map(str::to_owned);
         settings
     }
 
     #[test]
+    fn nothing_is_started_in_the_place_of_a_given_server() {
+        const OURS: [Name; 3] = [Name::Sandbox, Name::Worker, Name::Api];
+        let (database, temporal) = (Some("postgres://o@h/d"), Some("http://t:1"));
+        for (database, temporal, servers) in [
+            (None, None, &[Name::Postgres, Name::Temporal][..]),
+            (database, None, &[Name::Temporal]),
+            (None, temporal, &[Name::Postgres]),
+            (database, temporal, &[]),
+        ] {
+            let started = missing(&settings(database, temporal), &Name::ALL, &State::default());
+            assert_eq!(started, [servers, &OURS].concat(), "{database:?} {temporal:?}");
+            let started = missing(&settings(database, temporal), &[Name::Temporal, Name::Postgres], &State::default());
+            assert_eq!(started, servers, "only what is wanted: {database:?} {temporal:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_started_twice() {
+        let identity = Identity { pid: 1, started: 2, boot: "b".to_owned() };
+        let entry = Entry { name: Name::Temporal, identity, ports: Vec::new(), log: PathBuf::from("x.log") };
+        let state = State { services: vec![entry] };
+        let started = missing(&settings(None, None), &Name::ALL, &state);
+        assert_eq!(started, [Name::Postgres, Name::Sandbox, Name::Worker, Name::Api]);
+    }
+
+    #[test]
     fn a_given_database_url_is_never_printed() {
-        let lines = describe(&settings(Some("postgres://o:secret@h/d")), &Name::ALL).join("\n");
+        let lines = describe(&settings(Some("postgres://o:secret@h/d"), None), &Name::ALL).join("\n");
         assert!(lines.contains("from DATABASE_URL") && !lines.contains("secret"), "{lines}");
     }
 
     #[test]
     fn only_the_wanted_services_are_described() {
-        let lines = describe(&settings(None), &[Name::Temporal]);
+        let lines = describe(&settings(None, None), &[Name::Temporal]);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with("Temporal ") && lines[1].starts_with("Temporal UI"), "{lines:?}");
     }

@@ -7,7 +7,7 @@ pub(crate) mod report;
 
 use axum::Json;
 use chrono::{DateTime, Utc};
-use nesie_domain::case::CaseKind;
+use nesie_domain::case::{CaseKind, CaseStage};
 use nesie_domain::ids::CaseId;
 use nesie_storage::cases::{self, CaseRow};
 use nesie_storage::{duties, timeline};
@@ -33,6 +33,7 @@ const DUTIES_SHOWN: usize = 100;
 
 /// Which cases.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CaseQuery {
     /// How many entries at most, 1 to 200; 50 when absent.
@@ -156,10 +157,20 @@ fn line(case: &CaseRow) -> CaseLine {
 
 /// A page of the cases of a kind.
 pub(crate) async fn list(app: &App, kind: CaseKind, query: CaseQuery) -> Result<Json<Cases>, Problem> {
-    let page = PageQuery { limit: query.limit, cursor: query.cursor }.read()?;
+    let page = PageQuery { limit: query.limit, cursor: query.cursor }.read();
+    let page = Problem::and(check_stage(query.stage.as_deref()), page)?;
     let mut rows = cases::page(&app.pool, kind, query.stage.as_deref(), page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| (row.received_at, row.id.as_uuid()));
     Ok(Json(Cases { items: rows.iter().map(line).collect(), next }))
+}
+
+/// Refuses a name that no stage of a case has.
+fn check_stage(stage: Option<&str>) -> Result<(), Problem> {
+    if stage.is_none_or(|name| CaseStage::NAMES.contains(&name)) {
+        return Ok(());
+    }
+    let message = format!("Допустимые значения: {}", CaseStage::NAMES.join(", "));
+    Err(Problem::field("?stage", "stage.unknown", message))
 }
 
 /// One case of a kind, with its duties and documents.

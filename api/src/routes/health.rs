@@ -21,7 +21,7 @@ pub(crate) struct Health {
 /// Процесс работает
 #[utoipa::path(get, path = "/healthz", tag = "service", security(()), responses((status = 200, body = Health)))]
 pub(crate) async fn alive() -> Json<Health> {
-    Json(Health { status: "alive", build: nesie_platform::BUILD })
+    Json(Health { status: "alive", build: nesie_platform::build() })
 }
 
 /// База данных доступна и её схема соответствует сборке
@@ -35,5 +35,5 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Health>, Proble
         tracing::error!(error = &error as &dyn std::error::Error, "not ready");
         return Err(Problem::Unavailable);
     }
-    Ok(Json(Health { status: "ready", build: nesie_platform::BUILD }))
+    Ok(Json(Health { status: "ready", build: nesie_platform::build() }))
 }

@@ -14,6 +14,7 @@ const LIMIT_MAX: i64 = 200;
 
 /// Which page.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// How many entries at most, 1 to 200; 50 when absent.

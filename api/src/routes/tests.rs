@@ -3,6 +3,8 @@
 mod access;
 mod applications;
 mod approvals;
+mod identification;
+mod queries;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -135,14 +137,16 @@ fn protected_operations() -> Vec<(String, String)> {
             let exempt = matches!(path.as_str(), "/healthz" | "/readyz" | "/v1/callbacks/payments");
             assert_eq!(public, exempt, "{method} {path}");
             if !exempt {
-                operations.push((
-                    method.to_uppercase(),
-                    path.replace("{id}", "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10").replace("{version}", "none"),
-                ));
+                operations.push((method.to_uppercase(), filled(path)));
             }
         }
     }
     operations
+}
+
+/// A path of the document with names that nothing has.
+fn filled(path: &str) -> String {
+    path.replace("{id}", "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10").replace("{version}", "none")
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]

@@ -52,6 +52,9 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
+    /// What API and worker are told to name the build.
+    pub(crate) const BUILD: &'static str = "build-of-the-stories";
+
     pub(crate) async fn start() -> Self {
         Self::start_with(StackOptions::default()).await
     }
@@ -74,6 +77,7 @@ impl Stack {
             ("NESIE_DATABASE_CONNECTIONS", "10"),
             ("TEMPORAL_ADDRESS", temporal.as_str()),
             ("NESIE_TASK_QUEUE", name.as_str()),
+            ("NESIE_BUILD", Self::BUILD),
             ("NESIE_LISTEN", &format!("127.0.0.1:{api_port}")),
             ("NESIE_PUBLIC_URL", api_url.as_str()),
             ("NESIE_WORKER_LISTEN", &format!("127.0.0.1:{worker_port}")),
@@ -232,6 +236,19 @@ impl Stack {
     pub(crate) async fn history(&self, workflow: &str) -> Vec<u8> {
         let handle = self.temporal().await.get_workflow_handle::<UntypedWorkflow>(workflow.to_string());
         handle.fetch_history(Default::default()).to_json().await.expect("a history")
+    }
+
+    /// What API and worker have logged, by file: each of their processes, those that were killed too.
+    pub(crate) fn logs(&self) -> Vec<(String, String)> {
+        let mut logs = Vec::new();
+        for entry in std::fs::read_dir(&self.directory).expect("the folder of the logs").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("nesie-api-") || name.starts_with("nesie-worker-") {
+                let log = std::fs::read(entry.path()).expect("a log can be read");
+                logs.push((name, String::from_utf8_lossy(&log).into_owned()));
+            }
+        }
+        logs
     }
 
     /// SIGKILL to the worker.

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "markers that the macros make carry no docstrings; what they mark does")]
 
 mod act;
+mod clock;
 mod leak;
 mod steps;
 
@@ -21,15 +22,21 @@ use temporalio_workflow::{
 };
 
 pub use act::{Act, ActOutcome, What};
-use steps::{End, Stop, ask, begin_disbursing, close, enter, receive, sleep_until, step, wait_for_payment_news};
+use clock::Clock;
+use steps::{
+    End, Stop, ask, begin_disbursing, close, enter, receive, refused, sleep_until, step, wait_for_payment_news,
+};
 
 use crate::contract::{Agreement, Assessment, CreditVerdict, Disbursement, Screening, Transfer};
 use crate::options::RetryBudget;
 pub use crate::parking::PARKED;
-use crate::parking::ParkedStep;
+use crate::parking::{ParkedStep, now};
 
 /// Set when the application is closed, to the outcome's stable name.
 pub const OUTCOME: SearchAttributeKey<String> = SearchAttributeKey::keyword("NesieOutcome");
+
+/// The patch of a client's clock that stands still while he can do nothing.
+const CLOCK_STANDS: &str = "clock-stands-still";
 
 /// The workflow's id: the start is the idempotent step.
 #[must_use]
@@ -61,6 +68,7 @@ pub struct LoanOrigination {
     parked: Vec<ParkedStep>,
     payment_callbacks: u32,
     verified: u32,
+    clock: Clock,
 }
 
 pub(crate) type Context = WorkflowContext<LoanOrigination>;
@@ -78,6 +86,7 @@ impl LoanOrigination {
             parked: Vec::new(),
             payment_callbacks: 0,
             verified: 0,
+            clock: Clock::default(),
         }
     }
 
@@ -157,7 +166,7 @@ async fn assess_client(context: &Context) -> Result<(), Stop> {
     let (screening, credit) =
         workflows::join!(ask(context, || Assessment::screen_client), ask(context, || Assessment::fetch_credit_report));
     match (screening?, credit?) {
-        (Screening::Refuse { ground }, _) | (_, CreditVerdict::Refuse { ground }) => Err(Stop::refused(ground)),
+        (Screening::Refuse { ground }, _) | (_, CreditVerdict::Refuse { ground }) => Err(refused(context, ground)),
         (Screening::Clear, CreditVerdict::Eligible) => Ok(()),
         (Screening::Match { match_id }, CreditVerdict::Eligible) => {
             enter(context, Stage::AwaitingScreeningDecision { match_id });
@@ -166,11 +175,16 @@ async fn assess_client(context: &Context) -> Result<(), Stop> {
     }
 }
 
-/// Waits out the cooling-off period where policy set one, and then for renewed consent (domain.md §10).
+/// Waits out the cooling-off period where policy set one, and then for renewed consent (domain.md §10). The client's own clock
+/// stands still meanwhile.
 async fn cool_off(context: &Context) -> Result<(), Stop> {
     let Stage::CoolingOff { until } = context.state(|state| state.stage.clone()) else { return Ok(()) };
+    let since = now(context);
+    context.state_mut(|state| state.clock.stop(since));
     sleep_until(context, until).await?;
     step(context, || Agreement::ask_renewed_consent).await?;
+    let over = now(context);
+    context.state_mut(|state| state.clock.go_on(over));
     receive(context, ActKind::RenewConsent, || Agreement::record_renewed_consent).await
 }
 
@@ -188,15 +202,34 @@ async fn transfer_money(context: &Context) -> Result<(), Stop> {
 }
 
 /// Lets the business run until it ends. The timer of the application's validity only sets a mark, which the waits of
-/// the business look at: it never cuts a step off in its middle.
+/// the business look at: it never cuts a step off in its middle. It runs on for as long as the client's clock stood still.
 async fn originate_in_time(context: &Context) -> Result<End, WorkflowTermination> {
     let validity = Duration::from_secs(context.state(|state| state.input.valid_for_seconds));
     let mut expiry = context.timer(TimerOptions::builder(validity).summary("application expires".to_string()).build());
     let mut business = Box::pin(originate(context).fuse());
+    let mut given = Duration::ZERO;
     let result = loop {
         workflows::select! {
             result = business => break result,
-            _ = expiry => context.state_mut(|state| state.expired = true),
+            _ = expiry => {
+                let stood = context.state(|state| !state.clock.runs() || state.clock.stood() > given);
+                if !(stood && context.patched(CLOCK_STANDS)) {
+                    context.state_mut(|state| state.expired = true);
+                    continue;
+                }
+                let due = now(context);
+                let mut goes_on = context.wait_condition(|state| state.clock.runs());
+                workflows::select! {
+                    result = business => break result,
+                    cancelled = goes_on => cancelled?,
+                }
+                let stood = context.state(|state| state.clock.stood());
+                // What has passed since it was due has passed while the clock stood.
+                let passed = (now(context) - due).to_std().unwrap_or_default();
+                let more = (stood - given).saturating_sub(passed);
+                given = stood;
+                expiry = context.timer(TimerOptions::builder(more).summary("application expires".to_string()).build());
+            }
         }
     };
     expiry.cancel();

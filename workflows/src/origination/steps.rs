@@ -77,10 +77,21 @@ impl Parks for LoanOrigination {
         Some(Stop::End(End { outcome: Outcome::Withdrawn, submission_id: Some(submission_id) }))
     }
 
+    fn stop_clock(&mut self, at: DateTime<Utc>) {
+        self.clock.stop(at);
+    }
+
+    fn clock_goes_on(&mut self, at: DateTime<Utc>) {
+        self.clock.go_on(at);
+    }
+
     fn failed(step: &str) -> Stop {
         Stop::End(End { outcome: Outcome::Failed { step: step.to_string() }, submission_id: None })
     }
 }
+
+/// The patch of withdrawals that come before the refusal of a step that was under way.
+const WITHDRAWN_FIRST: &str = "withdrawn-before-refusal";
 
 /// The first pause between two questions about a pending transfer; it doubles up to the longest.
 const PAYMENT_PAUSE_FIRST: Duration = Duration::from_secs(2);
@@ -135,7 +146,17 @@ pub(super) fn follow(context: &Context, verdict: Verdict) -> Result<(), Stop> {
             enter(context, stage);
             Ok(())
         }
-        Verdict::Refuse { ground } => Err(Stop::refused(ground)),
+        Verdict::Refuse { ground } => Err(refused(context, ground)),
+    }
+}
+
+/// The end by a refusal. Where the client withdrew while the step was under way, his word came first, and was accepted; but a
+/// confidential ground stays on record as what it is.
+pub(super) fn refused(context: &Context, ground: RefusalGround) -> Stop {
+    let withdrawn = context.state(Parks::given_up).filter(|_| !ground.is_confidential());
+    match withdrawn {
+        Some(withdrawn) if context.patched(WITHDRAWN_FIRST) => withdrawn,
+        _ => Stop::refused(ground),
     }
 }
 

@@ -1,17 +1,63 @@
 //! What compliance records of a suspension. The case's workflow decides; a refusal says why.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use nesie_storage::bodies::cases::{Resumption, Standstill, SuspensionAct};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::KIND;
 use crate::cases::{self, Document};
 use crate::parse::Fields;
 use crate::routes::applications::read_reason;
-use crate::routes::cases::act::{Said, act_route};
+use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
+
+/// Work that was made to stand still.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Standstill)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct StandstillRequest {
+    /// When.
+    done_at: DateTime<Utc>,
+    /// What was done, and who was told.
+    description: String,
+    /// What proves it, at least one.
+    documents: Vec<DocumentRequest>,
+}
+
+/// The cancellation of a document on which loans are suspended.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SuspensionCancellation)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct CancellationRequest {
+    /// The number of the cancelling document.
+    number: String,
+    /// The day on which it was issued, no later than its receipt.
+    issued_on: NaiveDate,
+    /// The body that issued it.
+    issuing_body: String,
+    /// When the lender received it.
+    received_at: DateTime<Utc>,
+    /// The document itself, at least one file.
+    documents: Vec<DocumentRequest>,
+}
+
+/// What is to follow a cancellation, for a second person to decide on.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Resumption)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct ResumptionRequest {
+    /// Whether the interest of the suspended days is charged after all.
+    back_accrual: bool,
+    /// Whether collection and claims work go on.
+    resume_collection: bool,
+    /// Why, in your own words.
+    reason: String,
+}
 
 act_route! {
     /// Подтвердить приостановление взыскания
-    confirm_collection: post "/v1/accrual-suspensions/{id}/collection-suspension" by ComplianceOnly, KIND,
-    "confirm_collection", |fields, _| {
+    confirm_collection: post "/v1/accrual-suspensions/{id}/collection-suspension" by ComplianceOnly
+    saying StandstillRequest, KIND, "confirm_collection", |fields, _| {
         let (standstill, documents) = read_standstill(fields)?;
         Some(Said::act(&SuspensionAct::ConfirmCollection(standstill)).with(documents))
     }
@@ -19,8 +65,8 @@ act_route! {
 
 act_route! {
     /// Подтвердить приостановление претензионно-исковой работы
-    confirm_claims: post "/v1/accrual-suspensions/{id}/claims-suspension" by ComplianceOnly, KIND, "confirm_claims",
-    |fields, _| {
+    confirm_claims: post "/v1/accrual-suspensions/{id}/claims-suspension" by ComplianceOnly
+    saying StandstillRequest, KIND, "confirm_claims", |fields, _| {
         let (standstill, documents) = read_standstill(fields)?;
         Some(Said::act(&SuspensionAct::ConfirmClaims(standstill)).with(documents))
     }
@@ -28,7 +74,8 @@ act_route! {
 
 act_route! {
     /// Записать отмену документа уполномоченным лицом или органом
-    cancel: post "/v1/accrual-suspensions/{id}/cancellation" by ComplianceOnly, KIND, "cancel_suspension", |fields, _| {
+    cancel: post "/v1/accrual-suspensions/{id}/cancellation" by ComplianceOnly saying CancellationRequest, KIND,
+    "cancel_suspension", |fields, _| {
         let number = fields.label("/number");
         let issued_on = fields.past_date("/issued_on");
         let issuing_body = fields.label("/issuing_body");
@@ -52,8 +99,8 @@ act_route! {
 
 act_route! {
     /// Предложить второму лицу решение после отмены: доначислять ли вознаграждение, возобновлять ли взыскание
-    propose_resumption: post "/v1/accrual-suspensions/{id}/resumption" by ComplianceOnly, KIND, "propose_resumption",
-    |fields, _| {
+    propose_resumption: post "/v1/accrual-suspensions/{id}/resumption" by ComplianceOnly saying ResumptionRequest, KIND,
+    "propose_resumption", |fields, _| {
         let back_accrual = fields.boolean("/back_accrual");
         let resume_collection = fields.boolean("/resume_collection");
         let reason = read_reason(fields)?;
@@ -66,8 +113,8 @@ act_route! {
     /// Предложить второму лицу отозвать дело, открытое по ошибке
     ///
     /// Возможно, когда система свое приостановила, и пока документ не отменен. Вознаграждение за дни приостановления не доначисляется; клиент извещается письменно.
-    withdraw: post "/v1/accrual-suspensions/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
-    |fields, _| Some(Said::act(&SuspensionAct::Withdraw).because(read_reason(fields)?))
+    withdraw: post "/v1/accrual-suspensions/{id}/withdrawal" by ComplianceOnly saying ReasonRequest, KIND,
+    "withdraw_case", |fields, _| Some(Said::act(&SuspensionAct::Withdraw).because(read_reason(fields)?))
 }
 
 fn read_standstill(fields: &mut Fields) -> Option<(Standstill, Vec<Document>)> {

@@ -7,21 +7,25 @@ use base64::engine::general_purpose::STANDARD;
 use nesie_domain::act::ActKind;
 use nesie_domain::application::Stage;
 use nesie_domain::ids::{ApplicationId, ChallengeId};
+use nesie_storage::audit;
 use nesie_storage::bodies::Identification;
 use nesie_storage::views::agreement;
 use nesie_workflows::origination::What;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::acts::{self, ActAccepted, Opened};
+use crate::acts::{self, ActAccepted, Opened, entry};
 use crate::app::App;
-use crate::auth::{Allowed, ServiceOnly};
+use crate::auth::{Allowed, Caller, ServiceOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
 
 const IMAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The code of a challenge that the application does not have.
+const UNKNOWN: &str = "challenge.unknown";
 
 /// An image that answers a challenge.
 #[derive(Deserialize, ToSchema)]
@@ -56,29 +60,36 @@ pub(crate) async fn identify(
     };
     let identification = read(&body)?;
     let challenge = agreement::challenge(&app.pool, id, identification.challenge_id).await?;
-    let kind = kind(challenge.map(|challenge| challenge.purpose).as_deref(), act.stage())?;
+    let Some(kind) = kind(challenge.map(|challenge| challenge.purpose).as_deref(), act.stage()) else {
+        return Err(unknown(&app, &allowed.caller, id, identification.challenge_id).await?);
+    };
     act.send(What::Client { kind }, &identification, "").await
 }
 
-/// Which identification the challenge was made for. A challenge that is not this application's is refused where one is
+/// Which identification the challenge was made for. A challenge that is not this application's is none where one is
 /// awaited; elsewhere the workflow says what is expected.
-fn kind(purpose: Option<&str>, stage: &Stage) -> Result<ActKind, Problem> {
+fn kind(purpose: Option<&str>, stage: &Stage) -> Option<ActKind> {
     match (purpose, stage) {
-        (Some("payment"), _) => Ok(ActKind::IdentifyForPayment),
-        (Some("leak"), _) => Ok(ActKind::IdentifyAfterLeak),
-        (Some(_), _) => Ok(ActKind::Identify),
+        (Some("payment"), _) => Some(ActKind::IdentifyForPayment),
+        (Some("leak"), _) => Some(ActKind::IdentifyAfterLeak),
+        (Some(_), _) => Some(ActKind::Identify),
         (
             None,
             Stage::AwaitingIdentification { .. }
             | Stage::AwaitingPaymentIdentification { .. }
             | Stage::AwaitingLeakVerification { .. },
-        ) => Err(Problem::field(
-            "/challenge_id",
-            "challenge.unknown",
-            "Такого задания у заявки нет: возьмите его из поля expected",
-        )),
-        (None, _) => Ok(ActKind::Identify),
+        ) => None,
+        (None, _) => Some(ActKind::Identify),
     }
+}
+
+/// An image for a challenge of nobody's, or of somebody else's, is audited as a denial; nothing else is stored.
+async fn unknown(app: &App, caller: &Caller, id: ApplicationId, challenge_id: ChallengeId) -> Result<Problem, Problem> {
+    let (object, roles) = (audit::application_object(id), caller.role_names());
+    let details = json!({ "challenge_id": challenge_id });
+    let denial = entry(caller, &roles, ActKind::Identify.as_str(), &object, UNKNOWN, details);
+    audit::record_denial(&app.pool, &denial).await?;
+    Ok(Problem::field("/challenge_id", UNKNOWN, "Такого задания у заявки нет: возьмите его из поля expected"))
 }
 
 fn read(body: &[u8]) -> Result<Identification, Problem> {
@@ -115,8 +126,6 @@ fn starts_as(bytes: &[u8], kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn codes(image: &str, image_type: &str) -> Vec<String> {
@@ -144,10 +153,10 @@ mod tests {
     fn the_challenge_says_which_identification_it_is() {
         let challenge_id = ChallengeId::from_uuid(Uuid::nil());
         let awaiting = Stage::AwaitingIdentification { challenge_id, tries_left: 1 };
-        assert_eq!(kind(Some("contract"), &awaiting), Ok(ActKind::Identify));
-        assert_eq!(kind(Some("payment"), &awaiting), Ok(ActKind::IdentifyForPayment));
-        assert_eq!(kind(Some("leak"), &awaiting), Ok(ActKind::IdentifyAfterLeak));
-        assert!(kind(None, &awaiting).is_err());
-        assert_eq!(kind(None, &Stage::Assessing), Ok(ActKind::Identify));
+        assert_eq!(kind(Some("contract"), &awaiting), Some(ActKind::Identify));
+        assert_eq!(kind(Some("payment"), &awaiting), Some(ActKind::IdentifyForPayment));
+        assert_eq!(kind(Some("leak"), &awaiting), Some(ActKind::IdentifyAfterLeak));
+        assert_eq!(kind(None, &awaiting), None);
+        assert_eq!(kind(None, &Stage::Assessing), Some(ActKind::Identify));
     }
 }

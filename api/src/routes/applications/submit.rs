@@ -51,7 +51,7 @@ pub(crate) struct Submitted {
 #[utoipa::path(
     post, path = "/v1/applications", tag = "applications", params(("idempotency-key" = String, Header)),
     request_body = ApplicationRequest,
-    responses((status = 202, body = Submitted), (status = 422, description = "Поля с ошибками или условия вне пределов", content_type = "application/problem+json"))
+    responses((status = 202, body = Submitted, headers(("Location" = String, description = "Адрес заявки"))), (status = 422, description = "Поля с ошибками или условия вне пределов", content_type = "application/problem+json"))
 )]
 pub(crate) async fn submit(
     allowed: Allowed<ServiceOnly>,
@@ -163,7 +163,7 @@ async fn store(
         ruleset: RULESET,
         policy_version: &version,
         policy: policies,
-        build: nesie_platform::BUILD,
+        build: nesie_platform::build(),
         valid_for_seconds: i64::try_from(parsed.valid_for_seconds).map_err(|error| internal(&error, "validity"))?,
         received_at,
         stage: &stage,
@@ -172,7 +172,7 @@ async fn store(
     let roles = caller.role_names();
     let object = audit::application_object(id);
     let details = json!({
-        "channel": parsed.channel, "ruleset": RULESET, "policy_version": version, "build": nesie_platform::BUILD,
+        "channel": parsed.channel, "ruleset": RULESET, "policy_version": version, "build": nesie_platform::build(),
     });
     let entry = audit::Entry {
         occurred_at: received_at,

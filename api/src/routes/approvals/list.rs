@@ -16,11 +16,13 @@ use crate::routes::page::PageQuery;
 
 /// Which requests.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ApprovalsQuery {
     /// `pending`, `approved`, `rejected` or `expired`; all when absent.
     state: Option<String>,
-    /// `publish_calendar`, `write_off`, `resumption`, `complete_by_hand` or `retry_corrected`; all when absent.
+    /// `publish_calendar`, `write_off`, `resumption`, `complete_by_hand`, `retry_corrected` or `withdraw_case`; all when
+    /// absent.
     kind: Option<String>,
     /// How many entries at most, 1 to 200; 50 when absent.
     limit: Option<String>,

@@ -2,7 +2,7 @@
 //! was done.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_storage::calendar;
 use nesie_storage::publication::{self, Change, Moved};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{Allowed, CaseReaders};
-use crate::parse::Parameters;
+use crate::parse::{Parameters, Version};
 use crate::problem::Problem;
 use crate::routes::page::PageQuery;
 use crate::view;
@@ -61,12 +61,12 @@ pub(crate) struct CalendarChange {
 pub(crate) async fn changes(
     _: Allowed<CaseReaders>,
     State(app): State<App>,
-    Path(version): Path<String>,
+    Version(version): Version,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<CalendarChanges>, Problem> {
     let page = query.read()?;
-    calendar::by_version(&app.pool, &version).await?.ok_or(Problem::NotFound)?;
-    let mut rows = publication::changes(&app.pool, &version, page.after, page.fetch()).await?;
+    calendar::by_version(&app.pool, version.as_str()).await?.ok_or(Problem::NotFound)?;
+    let mut rows = publication::changes(&app.pool, version.as_str(), page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |change| (change.recorded_at, change.moved_id()));
     Ok(Json(CalendarChanges { items: rows.into_iter().map(shown).collect(), next }))
 }

@@ -74,7 +74,7 @@ pub(crate) struct VersionProposed {
 #[utoipa::path(
     post, path = "/v1/calendar/versions", tag = "calendar", params(("idempotency-key" = String, Header)),
     request_body = VersionRequest,
-    responses((status = 202, body = VersionProposed), (status = 422, description = "Календарь с ошибками", content_type = "application/problem+json"))
+    responses((status = 202, body = VersionProposed, headers(("Location" = String, description = "Адрес запроса на решение вторым лицом"))), (status = 422, description = "Календарь с ошибками", content_type = "application/problem+json"))
 )]
 pub(crate) async fn publish(
     allowed: Allowed<ComplianceOnly>,

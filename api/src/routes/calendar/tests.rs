@@ -56,7 +56,14 @@ async fn versions_are_shown_with_their_days(pool: PgPool) {
     let one = api.get(&auditor, "/v1/calendar/versions/kz-2026-11-22").await;
     assert_eq!(one.body["days"].as_array().map(Vec::len), Some(172));
     assert_eq!(one.body["days"][0]["kind"], "public_holiday");
-    assert_eq!(api.get(&auditor, "/v1/calendar/versions/none").await.status, StatusCode::NOT_FOUND);
+    // What no version can be called is looked for nowhere.
+    let long = "x".repeat(41);
+    for name in ["none", "%00", "%FF", "KZ-2", "kz%202", long.as_str()] {
+        for path in [format!("/v1/calendar/versions/{name}"), format!("/v1/calendar/versions/{name}/changes")] {
+            let answer = api.get(&auditor, &path).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::NOT_FOUND, "not_found"), "{path}");
+        }
+    }
 }
 
 /// The version in force as a proposal of another name.

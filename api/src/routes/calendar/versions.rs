@@ -1,7 +1,7 @@
 //! The versions of the calendar: which there are, how long the one in force reaches, and the days of each.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::calendar::{CalendarDay, local_date};
 use nesie_storage::calendar::{self, VersionLine};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{Allowed, Anybody};
+use crate::parse::Version;
 use crate::problem::Problem;
 
 /// Every version, the newest first: there are a few a year.
@@ -103,12 +104,12 @@ pub(crate) async fn list(_: Allowed<Anybody>, State(app): State<App>) -> Result<
 pub(crate) async fn get(
     _: Allowed<Anybody>,
     State(app): State<App>,
-    Path(version): Path<String>,
+    Version(version): Version,
 ) -> Result<Json<CalendarVersionView>, Problem> {
     let today = local_date(crate::time::now());
-    let found = calendar::versions(&app.pool).await?.into_iter().find(|line| line.version == version);
+    let found = calendar::versions(&app.pool).await?.into_iter().find(|line| line.version == version.as_str());
     let found = found.ok_or(Problem::NotFound)?;
-    let days = calendar::by_version(&app.pool, &version).await?.ok_or(Problem::NotFound)?;
+    let days = calendar::by_version(&app.pool, version.as_str()).await?.ok_or(Problem::NotFound)?;
     let days = days.days().map(CalendarDayView::from).collect();
     Ok(Json(CalendarVersionView { line: line(found, today), days }))
 }

@@ -19,6 +19,7 @@ const DAYS_MAX: i32 = 1_000;
 
 /// What to count.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkingDaysQuery {
     /// The trigger's day in Almaty, which is itself not counted, as YYYY-MM-DD.

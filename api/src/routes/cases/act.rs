@@ -5,8 +5,9 @@ use axum::response::Response;
 use nesie_domain::case::CaseKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::cases::CaseRow;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -14,6 +15,34 @@ use crate::cases::{self, ActOnCase, Document, Opened};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::Fields;
 use crate::problem::{Problem, internal};
+
+/// A document that proves or explains something.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CaseDocument)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct DocumentRequest {
+    /// Its name, 1 to 200 characters.
+    name: String,
+    /// Its MIME type.
+    #[schema(example = "application/pdf")]
+    content_type: String,
+    /// Its bytes in base64; never none.
+    content: String,
+}
+
+/// An act that says nothing but why.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CaseReason)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct ReasonRequest {
+    /// Why, in your own words.
+    reason: String,
+}
+
+/// An act that says nothing: an empty object.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CaseNothing)]
+pub(crate) struct Nothing {}
 
 /// What the body of an act says.
 pub(crate) struct Said {
@@ -73,14 +102,15 @@ pub(crate) async fn act(
     pending.act(&case, ActOnCase { act: acted.name, body, reason, documents }).await
 }
 
-/// The route of an act: its words for the document, its path, who may do it, its stable name, and how its body is read.
+/// The route of an act: its words for the document, its path, who may do it, the shape of its body, its stable name, and how
+/// its body is read.
 macro_rules! act_route {
     (
         $(#[$words:meta])*
-        $handler:ident: $method:ident $path:literal by $roles:ident, $kind:expr, $name:expr, $read:expr
+        $handler:ident: $method:ident $path:literal by $roles:ident saying $shape:ident, $kind:expr, $name:expr, $read:expr
     ) => {
         #[utoipa::path(
-            $method, path = $path, tag = "cases", request_body = serde_json::Value,
+            $method, path = $path, tag = "cases", request_body = $shape,
             params(("id" = String, Path), ("idempotency-key" = String, Header)),
             responses((status = 200, body = $crate::cases::CaseActDone), (status = 409, description = "Действие отклонено; причина в refusal", content_type = "application/problem+json"))
         )]

@@ -1,18 +1,58 @@
 //! What compliance records of a leak. The case's workflow decides; a refusal says why.
 
+use chrono::{DateTime, Utc};
 use nesie_domain::phone::Phone;
 use nesie_storage::bodies::cases::{LeakAct, VerificationCall};
+use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::report::LeakedClientRequest;
 use super::{KIND, read_clients};
 use crate::cases::{self, Document};
 use crate::parse::Fields;
 use crate::routes::applications::read_reason;
-use crate::routes::cases::act::{Said, act_route};
+use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
+
+/// More clients whose data was leaked.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = MoreLeakedClients)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct ClientsRequest {
+    /// Whose data it is, 1 to 2000.
+    clients: Vec<LeakedClientRequest>,
+}
+
+/// A verification call (para 36(3)).
+#[derive(Deserialize, ToSchema)]
+#[schema(as = VerificationCall)]
+#[expect(dead_code, reason = "the shape for the document; the body is read field by field")]
+pub(crate) struct CallRequest {
+    /// The client, by the list of the case.
+    client_id: Uuid,
+    /// The number that was called.
+    #[schema(example = "+77011234567")]
+    phone: String,
+    /// When.
+    called_at: DateTime<Utc>,
+    /// Who called: a name or a login.
+    operator: String,
+    /// `reached` or `not_reached`.
+    outcome: String,
+    /// Whether the client was told that the data was stolen.
+    informed_of_theft: bool,
+    /// Whether a voluntary refusal was recommended.
+    recommended_voluntary_refusal: bool,
+    /// The version of the script.
+    script_version: String,
+    /// What proves it, such as the recording.
+    documents: Option<Vec<DocumentRequest>>,
+}
 
 act_route! {
     /// Добавить клиентов, чьи данные распространяются
-    add_clients: post "/v1/data-leaks/{id}/clients" by ComplianceOnly, KIND, "add_leaked_clients", |fields, _| {
+    add_clients: post "/v1/data-leaks/{id}/clients" by ComplianceOnly saying ClientsRequest, KIND,
+    "add_leaked_clients", |fields, _| {
         let clients = read_clients(fields)?;
         Some(Said::act(&LeakAct::AddClients { clients }))
     }
@@ -20,13 +60,13 @@ act_route! {
 
 act_route! {
     /// Записать верификационный звонок клиенту
-    record_call: post "/v1/data-leaks/{id}/verification-calls" by ComplianceOnly, KIND, "record_verification_call",
-    |fields, _| read_call(fields)
+    record_call: post "/v1/data-leaks/{id}/verification-calls" by ComplianceOnly saying CallRequest, KIND,
+    "record_verification_call", |fields, _| read_call(fields)
 }
 
 act_route! {
     /// Закрыть дело; отметки на клиентах остаются в силе
-    close: post "/v1/data-leaks/{id}/closure" by ComplianceOnly, KIND, "close_data_leak",
+    close: post "/v1/data-leaks/{id}/closure" by ComplianceOnly saying ReasonRequest, KIND, "close_data_leak",
     |fields, _| Some(Said::act(&LeakAct::Close).because(read_reason(fields)?))
 }
 
@@ -34,7 +74,7 @@ act_route! {
     /// Предложить второму лицу отозвать дело, открытое по ошибке
     ///
     /// Возможно, пока ни один клиент не извещен о хищении. Отметки дела снимаются вместе с ним.
-    withdraw: post "/v1/data-leaks/{id}/withdrawal" by ComplianceOnly, KIND, "withdraw_case",
+    withdraw: post "/v1/data-leaks/{id}/withdrawal" by ComplianceOnly saying ReasonRequest, KIND, "withdraw_case",
     |fields, _| Some(Said::act(&LeakAct::Withdraw).because(read_reason(fields)?))
 }
 

@@ -70,8 +70,8 @@ pub(crate) async fn clients(
     Id(id): Id<CaseId>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<LeakedClients>, Problem> {
-    find(&app, KIND, id).await?;
     let page = query.read()?;
+    find(&app, KIND, id).await?;
     let mut rows = leaks::page(&app.pool, id, page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| (row.flagged_at, row.id));
     Ok(Json(LeakedClients { items: rows.into_iter().map(LeakedClientView::from).collect(), next }))

@@ -21,6 +21,7 @@ const STATES: [&str; 6] = ["open", "breached", "met", "met_late", "superseded", 
 
 /// Which duties.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DutiesQuery {
     /// How many entries at most, 1 to 200; 50 when absent.

@@ -69,8 +69,8 @@ pub(crate) async fn clients(
     Id(id): Id<CaseId>,
     Parameters(query): Parameters<PageQuery>,
 ) -> Result<Json<AffectedClients>, Problem> {
-    find(&app, KIND, id).await?;
     let page = query.read()?;
+    find(&app, KIND, id).await?;
     let mut rows = incidents::clients_page(&app.pool, id, page.after, page.fetch()).await?;
     let next = page.cut(&mut rows, |row| (row.established_at, row.id));
     let items = rows.into_iter().map(|row| AffectedClientView {

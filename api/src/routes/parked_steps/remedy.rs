@@ -80,7 +80,7 @@ pub(crate) struct ParkedStepCorrection {
 #[utoipa::path(
     post, path = "/v1/parked-steps/{id}/completion", tag = "governance",
     params(("id" = String, Path), ("idempotency-key" = String, Header)), request_body = ParkedStepCompletion,
-    responses((status = 202, body = ApprovalAsked), (status = 409, description = "Шаг так завершить нельзя", content_type = "application/problem+json"))
+    responses((status = 202, body = ApprovalAsked, headers(("Location" = String, description = "Адрес запроса на решение вторым лицом"))), (status = 409, description = "Шаг так завершить нельзя", content_type = "application/problem+json"))
 )]
 pub(crate) async fn complete(
     allowed: Allowed<OperationsOnly>,
@@ -123,7 +123,7 @@ pub(crate) async fn complete(
 #[utoipa::path(
     post, path = "/v1/parked-steps/{id}/correction", tag = "governance",
     params(("id" = String, Path), ("idempotency-key" = String, Header)), request_body = ParkedStepCorrection,
-    responses((status = 202, body = ApprovalAsked), (status = 409, description = "Данные этого шага не исправляются", content_type = "application/problem+json"))
+    responses((status = 202, body = ApprovalAsked, headers(("Location" = String, description = "Адрес запроса на решение вторым лицом"))), (status = 409, description = "Данные этого шага не исправляются", content_type = "application/problem+json"))
 )]
 pub(crate) async fn correct(
     allowed: Allowed<OperationsOnly>,

@@ -19,6 +19,7 @@ const STATES: [&str; 3] = ["pending", "delivered", "exhausted"];
 
 /// Which deliveries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeliveryQuery {
     /// How many entries at most, 1 to 200; 50 when absent.
