@@ -36,6 +36,9 @@ impl PreparedLists {
         if CATEGORIES.iter().any(|category| !versions.iter().any(|list| list.category == *category)) {
             return Err(Failure::retry("aml.lists_missing").of("aml"));
         }
+        if versions.iter().any(|list| list.is_stale) {
+            return Err(Failure::retry("aml.lists_stale").of("aml"));
+        }
         let mut prepared = self.prepared.lock().await;
         if let Some(ready) = prepared.as_ref().filter(|ready| ready.versions == versions) {
             return Ok((versions, Arc::clone(&ready.entries)));
@@ -96,6 +99,7 @@ fn read(list: AmlList, at: DateTime<Utc>) -> Result<(ListVersion, Vec<ListedPers
         sha256: unhex(&list.sha256).ok_or_else(unreadable)?,
         persons: i32::try_from(persons.len()).map_err(|_| unreadable())?,
         fetched_at: at,
+        is_stale: false,
     };
     Ok((version, persons))
 }

@@ -13,6 +13,7 @@ mod idempotency;
 mod openapi;
 mod parse;
 mod problem;
+mod reason;
 mod routes;
 pub mod serve;
 mod temporal;

@@ -19,7 +19,13 @@ pub struct ListVersion {
     pub persons: i32,
     /// When it was fetched.
     pub fetched_at: DateTime<Utc>,
+    /// Whether the publisher has not been heard of it for [`HOURS_FRESH`].
+    pub is_stale: bool,
 }
+
+/// How long lists are taken for those in force after the publisher last said so. They are asked for every hour: a day without an
+/// answer is a breakdown, and whoever was listed meanwhile would be paid.
+pub const HOURS_FRESH: i32 = 24;
 
 /// What putting a version in use came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +42,10 @@ pub enum Put {
 /// [`StorageError::Driver`]; [`StorageError::Inconsistent`] for a category that this build does not know.
 pub async fn current(pool: &PgPool) -> Result<Vec<ListVersion>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT category, version, sha256, persons, fetched_at FROM aml_list_versions WHERE current ORDER BY category"
+        r#"SELECT category, version, sha256, persons, fetched_at
+                , checked_at < now() - make_interval(hours => $1) AS "is_stale!"
+           FROM aml_list_versions WHERE current ORDER BY category"#,
+        HOURS_FRESH,
     )
     .fetch_all(pool)
     .await
@@ -49,6 +58,7 @@ pub async fn current(pool: &PgPool) -> Result<Vec<ListVersion>, StorageError> {
                 sha256: row.sha256,
                 persons: row.persons,
                 fetched_at: row.fetched_at,
+                is_stale: row.is_stale,
             })
         })
         .collect()
@@ -105,7 +115,10 @@ pub async fn put(
     .during("lists.known")?;
     match &known {
         Some(row) if row.sha256 != list.sha256 => return Err(StorageError::Conflict { operation: "lists.put" }),
-        Some(row) if row.current => return Ok(Put::Unchanged),
+        Some(row) if row.current => {
+            still_in_use(connection, category).await?;
+            return Ok(Put::Unchanged);
+        }
         _ => {}
     }
     sqlx::query!("UPDATE aml_list_versions SET current = false WHERE category = $1 AND current", category)
@@ -114,7 +127,7 @@ pub async fn put(
         .during("lists.retire")?;
     let written = if known.is_some() {
         sqlx::query!(
-            "UPDATE aml_list_versions SET current = true WHERE category = $1 AND version = $2",
+            "UPDATE aml_list_versions SET current = true, checked_at = now() WHERE category = $1 AND version = $2",
             category,
             list.version
         )
@@ -140,6 +153,19 @@ pub async fn put(
         insert_entries(connection, list, entries).await?;
     }
     Ok(Put::Changed)
+}
+
+/// Notes that the publisher has named the same version again; once a minute is enough.
+async fn still_in_use(connection: &mut PgConnection, category: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE aml_list_versions SET checked_at = now()
+         WHERE category = $1 AND current AND checked_at < now() - interval '1 minute'",
+        category,
+    )
+    .execute(connection)
+    .await
+    .during("lists.still_in_use")?;
+    Ok(())
 }
 
 async fn insert_entries(
@@ -188,6 +214,7 @@ mod tests {
             sha256: vec![sha256; 32],
             persons: i32::try_from(persons.len()).expect("few"),
             fetched_at: DateTime::UNIX_EPOCH,
+            is_stale: false,
         }
     }
 

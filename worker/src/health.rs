@@ -45,9 +45,9 @@ async fn is_ready(State((pool, ready)): State<(PgPool, Arc<Ready>)>) -> (StatusC
     if !ready.0.load(Ordering::Acquire) {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting");
     }
-    match is_fit(&pool).await {
-        Ok(true) => (StatusCode::OK, "ready"),
-        Ok(false) => (StatusCode::SERVICE_UNAVAILABLE, "the AML lists are not loaded yet"),
+    match unfit(&pool).await {
+        Ok(None) => (StatusCode::OK, "ready"),
+        Ok(Some(why)) => (StatusCode::SERVICE_UNAVAILABLE, why),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
@@ -55,8 +55,13 @@ async fn is_ready(State((pool, ready)): State<(PgPool, Arc<Ready>)>) -> (StatusC
     }
 }
 
-/// The schema is this build's, and both AML lists are there: without them every application would be parked.
-async fn is_fit(pool: &PgPool) -> Result<bool, nesie_storage::StorageError> {
+/// Why every application would be parked: the schema must be this build's, and both AML lists there and fresh.
+async fn unfit(pool: &PgPool) -> Result<Option<&'static str>, nesie_storage::StorageError> {
     nesie_storage::migrate::check_schema(pool).await?;
-    Ok(nesie_storage::lists::current(pool).await?.len() >= LISTS)
+    let lists = nesie_storage::lists::current(pool).await?;
+    Ok(match lists.len() {
+        ..LISTS => Some("the AML lists are not loaded yet"),
+        _ if lists.iter().any(|list| list.is_stale) => Some("the AML lists have not been refreshed for a day"),
+        _ => None,
+    })
 }

@@ -51,6 +51,20 @@ async fn nobody_is_screened_without_lists(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn nobody_is_screened_by_lists_that_were_not_refreshed_for_a_day(pool: PgPool) {
+    let scene = Scene::new(pool, Ask::default()).await;
+    refresh(&scene).await;
+    let old = "UPDATE aml_list_versions SET checked_at = now() - interval '25 hours' WHERE category = 'participants'";
+    scene.execute(old).await;
+    let failure = screening::screen_client(&scene.world, scene.step()).await.expect_err("old lists");
+    assert_eq!((failure.class, failure.code), (FailureClass::Retry, "aml.lists_stale"));
+    // The publisher names the same version again.
+    refresh(&scene).await;
+    assert_eq!(screening::screen_client(&scene.world, scene.step()).await, Ok(Screening::Clear));
+    scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_number_on_a_list_refuses_and_tips_nobody_off(pool: PgPool) {
     let scene = Scene::new(pool, Ask::default()).await;
     listed(&scene, Some(IIN), "Совсем").await;

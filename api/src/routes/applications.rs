@@ -19,7 +19,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::parse::Fields;
 
 pub(crate) use submit::RULESET;
 
@@ -27,7 +26,6 @@ pub(crate) use submit::RULESET;
 const IDENTIFICATION_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// A CMS with its certificates, timestamp and the contract inside.
 const SIGNATURE_BYTES_MAX: usize = 1024 * 1024;
-const REASON_CHARACTERS_MAX: usize = 1000;
 
 /// The routes of applications.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -47,14 +45,4 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(identification)
         .merge(signature)
         .routes(routes!(withdraw::withdraw))
-}
-
-/// Reads a reason in a person's words: it must be there, and not be blank.
-pub(crate) fn read_reason(fields: &mut Fields) -> Option<String> {
-    let reason = fields.text("/reason")?.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARACTERS_MAX {
-        fields.refuse("/reason", "reason.length", format!("От 1 до {REASON_CHARACTERS_MAX} знаков"));
-        return None;
-    }
-    Some(reason)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::KIND;
 use crate::cases::{self, Document};
 use crate::parse::Fields;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
 
 /// Work that was made to stand still.

@@ -9,13 +9,13 @@ use nesie_workflows::origination::What;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::read_reason;
 use crate::acts::{self, ActAccepted, Opened};
 use crate::app::App;
 use crate::auth::{Allowed, ServiceOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
+use crate::reason::read_sealed_reason;
 
 /// A withdrawal.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +45,7 @@ pub(crate) async fn withdraw(
         Opened::Pending(act) => act,
     };
     let mut fields = Fields::read(&body)?;
-    let reason = read_reason(&mut fields);
+    let reason = read_sealed_reason(&mut fields);
     let withdrawal = fields.finish(reason.map(|reason| Withdrawal { reason }))?;
     // The client's own words stay in the sealed submission: the audit log holds no personal data.
     act.send(What::Client { kind: ActKind::Withdraw }, &withdrawal, "").await

@@ -14,7 +14,7 @@ use crate::auth::{Allowed, ApprovalDeciders};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 /// The second person's decision.
 #[derive(Deserialize, ToSchema)]

@@ -20,7 +20,7 @@ use crate::auth::{Allowed, ComplianceOnly};
 use crate::idempotency::{IdempotencyKey, give};
 use crate::parse::{Body, Fields};
 use crate::problem::Problem;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 const ROUTE: &str = "POST /v1/calendar/versions";
 /// More than thirty years of holidays.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_contents};
 use crate::cases;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::routes::cases::act::{DocumentRequest, Nothing, ReasonRequest, Said, act_route};
 
 /// What a draft says from now on.

@@ -11,7 +11,7 @@ use super::report::LeakedClientRequest;
 use super::{KIND, read_clients};
 use crate::cases::{self, Document};
 use crate::parse::Fields;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
 
 /// More clients whose data was leaked.

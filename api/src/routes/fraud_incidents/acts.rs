@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::report::AffectedClientRequest;
 use super::{KIND, read_clients};
 use crate::cases::{self, Document};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
 
 /// More clients whom an incident affects.

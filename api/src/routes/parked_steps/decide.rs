@@ -22,7 +22,7 @@ use crate::cases::{self, ActOnCase};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 /// A decision on a parked step.
 #[derive(Deserialize, ToSchema)]

@@ -29,7 +29,7 @@ use crate::auth::{Allowed, Caller, OperationsOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::{Problem, internal};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::view;
 
 /// The step that pays an application out.

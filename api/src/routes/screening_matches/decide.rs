@@ -17,7 +17,7 @@ use crate::auth::{Allowed, ComplianceOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::Problem;
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 /// The occasion of a match that was found just before the payout, and parked a step.
 const PAYMENT: &str = "payment";

@@ -19,7 +19,7 @@ use crate::auth::{Allowed, OperationsOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::{Problem, internal};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 /// What is to be sent again: one event, or else what happened from `from` on, before `to`.
 #[derive(Deserialize, ToSchema)]

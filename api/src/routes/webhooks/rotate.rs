@@ -19,7 +19,7 @@ use crate::auth::{Allowed, OperationsOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::{Problem, internal};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 const OVERLAP_HOURS_DEFAULT: u64 = 24;
 const OVERLAP_HOURS_MAX: u64 = 168;

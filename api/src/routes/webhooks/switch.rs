@@ -17,7 +17,7 @@ use crate::auth::{Allowed, Caller, OperationsOnly};
 use crate::idempotency::IdempotencyKey;
 use crate::parse::{Body, Fields, Id};
 use crate::problem::{Problem, internal};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 
 /// Why an endpoint is disabled or enabled.
 #[derive(Deserialize, ToSchema)]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{KIND, read_established, read_verdict};
 use crate::cases::{self, Document};
-use crate::routes::applications::read_reason;
+use crate::reason::read_reason;
 use crate::routes::cases::act::{DocumentRequest, ReasonRequest, Said, act_route};
 
 /// The client's account for refunds.
