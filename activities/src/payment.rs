@@ -193,7 +193,7 @@ impl Checks {
         match &self.lists {
             _ if credit::has_voluntary_refusal(&self.report.value) => Some(RefusalGround::VoluntaryRefusal),
             Some((Screening::Refuse { ground }, ..)) => Some(*ground),
-            _ if !self.owned.confirmed => Some(RefusalGround::OwnershipNotConfirmed),
+            _ if !self.owned.confirmed => Some(RefusalGround::OwnershipLost),
             _ => None,
         }
     }
@@ -223,7 +223,9 @@ async fn recorded_verdict(world: &World, input: StepInput, shown: Value) -> Resu
     }
     match recorded(world, input.application_id, PAYMENT).await? {
         Some(Screening::Refuse { ground }) => Ok(refuse(ground)),
-        _ => Err(Failure::park("record.unreadable")),
+        // The other ground of this moment that nobody is told.
+        Some(Screening::Clear) | None => Ok(refuse(RefusalGround::OwnershipLost)),
+        Some(Screening::Match { .. }) => Err(Failure::park("record.unreadable")),
     }
 }
 

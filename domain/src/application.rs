@@ -139,6 +139,8 @@ pub enum RefusalGround {
     NotSoleProprietor,
     /// Ownership of the account or card could not be confirmed (para 9, R-096).
     OwnershipNotConfirmed,
+    /// Just before the payment the account or card was found not to be the client's any more.
+    OwnershipLost,
     /// Biometric identification failed as often as policy allows (para 9).
     IdentificationFailed,
     /// After a leak of the client's data the phone was found not to be his (para 36(2)).
@@ -151,12 +153,14 @@ pub enum RefusalGround {
 
 impl RefusalGround {
     /// Grounds that the client is told as one neutral word, since the true one would tip him off (AML law art. 11).
-    /// An ordinary ground is among them, so that the neutral word gives nothing away either.
+    /// An ordinary ground of each moment is among them, at the assessment and just before the payment, so that the neutral word
+    /// gives nothing away either.
     #[must_use]
     pub fn is_confidential(self) -> bool {
         matches!(
             self,
             Self::IncomeUnknown
+                | Self::OwnershipLost
                 | Self::DueDiligenceImpossible
                 | Self::TerrorismFinancingList
                 | Self::TerrorismParticipantsList

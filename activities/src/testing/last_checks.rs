@@ -127,7 +127,7 @@ async fn a_voluntary_refusal_just_before_money_moves(pool: PgPool) {
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn an_account_that_is_no_longer_the_clients(pool: PgPool) {
     let change = async |scene: &Scene| scene.person(json!({ "ownership": "NOT_CONFIRMED" })).await;
-    stopped_before_money(pool, change, RefusalGround::OwnershipNotConfirmed).await;
+    stopped_before_money(pool, change, RefusalGround::OwnershipLost).await;
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]

@@ -63,6 +63,8 @@ fn neutral_outcome(stored: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use nesie_domain::application::RefusalGround;
+
     use super::*;
 
     /// Facts as the steps write them, as service and operations see them.
@@ -94,6 +96,22 @@ mod tests {
     fn parked(code: &str, step: &str) -> (&'static str, Value) {
         let id = "6f8ff3c4-0c2c-4f0a-9d53-3c8a3a1d8a10";
         ("step_parked", json!({ "parked_step_id": id, "step": step, "occasion": 1, "failure_code": code }))
+    }
+
+    #[test]
+    fn a_list_just_before_the_payment_reads_like_an_account_that_is_the_clients_no_longer() {
+        let checked = |lists_changed| {
+            let details = json!({ "report_id": "r-2", "check_id": "c-2", "lists_changed": lists_changed,
+                "annual_effective_rate": "42.8", "verdict": { "verdict": "refuse" } });
+            ("payment_checked", details)
+        };
+        let [closed, notified] = not_granted();
+        let listed = [checked(true), closed.clone(), notified.clone()];
+        let lost = [checked(false), closed, notified];
+        assert_eq!(told(&listed), told(&lost));
+        for ground in [RefusalGround::TerrorismFinancingList, RefusalGround::OwnershipLost] {
+            assert_eq!(outcome(Some(&Outcome::Refused { ground }), false)["ground"], NEUTRAL_GROUND);
+        }
     }
 
     #[test]
