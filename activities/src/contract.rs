@@ -73,12 +73,13 @@ pub(crate) fn number(id: ApplicationId) -> String {
 
 /// A fresh check of the voluntary refusal where policy wants one, then the frozen contract and its challenge.
 pub(crate) async fn freeze_contract(world: &World, input: StepInput) -> Result<Verdict, Failure> {
+    let occasion = tried::occasion(input.at);
     let input = StepInput { at: tried::at(input.at), ..input };
     let subject = match open_step(world, input.application_id, STEP).await? {
         Start::Recorded(verdict) => return Ok(verdict),
         Start::New(subject) => subject,
     };
-    let report = fresh_report(world, &subject, input.at).await?;
+    let report = fresh_report(world, &subject, input.at, occasion).await?;
     if report.as_ref().is_some_and(|report| credit::has_voluntary_refusal(&report.value)) {
         let ground = RefusalGround::VoluntaryRefusal;
         return refused(
@@ -117,13 +118,14 @@ async fn fresh_report(
     world: &World,
     subject: &Subject,
     at: DateTime<Utc>,
+    occasion: DateTime<Utc>,
 ) -> Result<Option<Answered<CreditReport>>, Failure> {
     let known = reports::get(&world.pool, subject.id(), "assessment").await?;
     let fresh_for = TimeDelta::hours(subject.policies.credit_report_fresh_hours().into());
     if known.is_some_and(|report| at - report.received_at <= fresh_for) {
         return Ok(None);
     }
-    credit::report(world, subject, STEP, OCCASION, at).await.map(Some)
+    credit::report(world, subject, STEP, OCCASION, occasion).await.map(Some)
 }
 
 /// Nothing is agreed: the client refused microcredits for himself, or the terms have become too dear since they were shown.

@@ -72,8 +72,8 @@ pub(crate) async fn report(
     occasion: &'static str,
     at: DateTime<Utc>,
 ) -> Result<Answered<CreditReport>, Failure> {
-    // The bureau answers a request for ever with its first report. Temporal's own retries of a step keep its instant and
-    // repeat the request; a step that is taken again after parking has a new one, and needs what is true then.
+    // The bureau answers a request for ever with its first report. Tries of a step within minutes keep its
+    // instant and repeat the request; a step that is taken again after parking has a new one, and needs what is true then.
     let intent = format!("{occasion}:{}", at.timestamp_millis());
     let call =
         Call::new(subject.id(), step, ("bureau", "report"), intent, at).after_undetermined().begin(world).await?;

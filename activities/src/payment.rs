@@ -1,7 +1,6 @@
 //! Money reserved under our own reference, and checked once more just before it moves (paras 9, 10;
 //! design invariant 6). Never calls for a transfer: that is `transfer.rs`.
 
-use chrono::TimeDelta;
 use nesie_domain::application::{RefusalGround, Stage};
 use nesie_domain::ids::PaymentReference;
 use nesie_storage::agreement::{identification, signature};
@@ -25,11 +24,9 @@ use crate::record::{StepFact, next, refuse, stage_of, with_verdict};
 use crate::screening::{PAYMENT, due_diligence, recorded};
 use crate::signing::frozen;
 use crate::subject::{Start, Subject, open_step};
+use crate::tried;
 
 const STEP: &str = "reserve_and_check";
-
-/// How long the checks before a payment hold.
-const CHECKS_HOLD: TimeDelta = TimeDelta::minutes(10);
 
 /// Reserves under our own reference, then checks voluntary refusal, lists and ownership once more.
 pub(crate) async fn reserve_and_check(world: &World, input: StepInput) -> Result<Verdict, Failure> {
@@ -102,7 +99,7 @@ async fn hold(world: &World, subject: &Subject, input: StepInput) -> Result<Verd
     Ok(verdict)
 }
 
-/// Why money that is reserved must not be called for after all. Checks that are older than [`CHECKS_HOLD`] are made anew:
+/// Why money that is reserved must not be called for after all. Checks that are older than [`tried::ONE_OCCASION`] are made anew:
 /// a transfer may be called for days after it was reserved, when a step was parked or no worker ran.
 pub(crate) async fn objection(
     world: &World,
@@ -117,12 +114,14 @@ pub(crate) async fn objection(
     }
     let checked = reports::get(&world.pool, subject.id(), "payment").await?;
     let checked = checked.ok_or_else(|| Failure::park("payment.unchecked"))?;
-    if is_too_dear(world, subject, step, input).await? {
+    let now = tried::at(input.at);
+    if is_too_dear(world, subject, step, StepInput { at: now, ..input }).await? {
         return Ok(Some(RefusalGround::TermsOutsideLimits));
     }
-    if input.at - checked.received_at <= CHECKS_HOLD {
+    if now - checked.received_at <= tried::ONE_OCCASION {
         return Ok(None);
     }
+    let input = StepInput { at: tried::occasion(input.at), ..input };
     // Another try of the very same step, moments later: every check has an id of its own, and would contradict the first.
     let key = format!("{step}:checked:{}", input.at.timestamp_millis());
     let known = nesie_storage::recorded::fact(&world.pool, subject.id(), &key).await?;

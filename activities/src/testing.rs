@@ -1,5 +1,6 @@
 //! The steps over a real PostgreSQL and the real sandbox: every step run twice and failed on its way, and money above
-//! all. The sandbox's ledgers are the oracle, not our rows. Needs `DATABASE_URL` of an owner that may create databases.
+//! all. The sandbox's ledgers are the oracle, not our rows. Needs `DATABASE_URL` of an owner that may create databases,
+//! and `TEMPORAL_ADDRESS` where steps tell workflows something.
 
 mod cases;
 mod channel;

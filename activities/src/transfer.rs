@@ -18,11 +18,9 @@ use crate::disbursement_method::profile;
 use crate::failure::Failure;
 use crate::providers::payments::{Destination, KnownTransfer, StatusReply, TransferReply, TransferState};
 use crate::providers::{Answer, ProviderErrorKind};
-use crate::tried;
 
 /// Sends the transfer of an application, or asks for the status of one that may have been sent.
 pub(crate) async fn transfer_money(world: &World, input: StepInput) -> Result<Transfer, Failure> {
-    let input = StepInput { at: tried::at(input.at), ..input };
     let payment = money::payment(&world.pool, input.application_id).await?;
     let payment = payment.ok_or_else(|| Failure::park("payment.missing"))?;
     move_money(world, &payment, &Moving::Payout(input)).await

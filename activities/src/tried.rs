@@ -4,7 +4,10 @@
 
 use std::time::SystemTime;
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+
+/// How long what a provider answered is as good as asked now.
+pub(crate) const ONE_OCCASION: TimeDelta = TimeDelta::minutes(10);
 
 tokio::task_local! {
     static STARTED_AT: DateTime<Utc>;
@@ -25,6 +28,12 @@ pub(crate) fn at(asked_at: DateTime<Utc>) -> DateTime<Utc> {
     STARTED_AT.try_with(|started_at| asked_at.max(*started_at)).unwrap_or(asked_at)
 }
 
+/// The instant that names an occasion: tries of one step that begin within minutes ask the same once, and each later one anew.
+pub(crate) fn occasion(asked_at: DateTime<Utc>) -> DateTime<Utc> {
+    let at = at(asked_at);
+    if at - asked_at <= ONE_OCCASION { asked_at } else { at }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -39,6 +48,8 @@ mod tests {
         assert_eq!(from(None, async { at(asked_at) }).await, asked_at);
         assert_eq!(from(began(99), async { at(asked_at) }).await, asked_at);
         let later = asked_at + Duration::from_secs(7);
-        assert_eq!(from(began(107), async { at(asked_at) }).await, later);
+        assert_eq!(from(began(107), async { (at(asked_at), occasion(asked_at)) }).await, (later, asked_at));
+        let much_later = asked_at + Duration::from_secs(601);
+        assert_eq!(from(began(701), async { (at(asked_at), occasion(asked_at)) }).await, (much_later, much_later));
     }
 }

@@ -189,6 +189,21 @@ async fn key_after_undetermined(pool: &PgPool, call: &ProviderCall<'_>) -> Resul
     Ok(if undetermined > 0 { format!("{}:{}", call.key, undetermined + 1) } else { call.key.to_owned() })
 }
 
+/// The key of the first call of an owner whose key begins so; none where there was no such call.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn first_key(pool: &PgPool, owner: impl Into<Owner>, prefix: &str) -> Result<Option<String>, StorageError> {
+    sqlx::query_scalar!(
+        "SELECT key FROM provider_calls WHERE owner_id = $1 AND starts_with(key, $2) ORDER BY sequence LIMIT 1",
+        owner.into().as_uuid(),
+        prefix,
+    )
+    .fetch_optional(pool)
+    .await
+    .during("provider_calls.first_key")
+}
+
 /// Notes how a call ended: `answered`, or the failure's code.
 ///
 /// # Errors

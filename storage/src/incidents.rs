@@ -50,8 +50,8 @@ pub async fn add_client(connection: &mut PgConnection, client: &CaseClient) -> R
     Ok(written.rows_affected() == 1)
 }
 
-/// Clients whose duty to be informed is open, and how many there are in all: those first whom nobody tried to inform yet, then by
-/// the earliest anchor.
+/// Clients whose duty to be informed is open, and how many there are in all: those first for whom it was tried least
+/// often, then by the earliest anchor.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
@@ -61,8 +61,8 @@ pub async fn to_inform(pool: &PgPool, case_id: CaseId, limit: i64) -> Result<(Ve
            FROM case_clients c
            JOIN duties d ON d.case_id = c.case_id AND d.kind = 'inform_client' AND d.subject = c.id::text AND d.state = 'open'
            WHERE c.case_id = $1
-           ORDER BY EXISTS (SELECT FROM provider_calls p
-                            WHERE p.owner_id = c.case_id AND p.key = concat(c.case_id, ':inform_clients:', c.id))
+           ORDER BY (SELECT count(*) FROM provider_calls p
+                     WHERE p.owner_id = c.case_id AND p.key = concat(c.case_id, ':inform_clients:', c.id))
                   , c.established_at, c.id LIMIT $2"#,
         case_id.as_uuid(),
         limit,

@@ -258,7 +258,7 @@ async fn a_refund_that_is_under_way_for_long_is_asked_for_less_often() {
     let case = report(&compliance, &granted, "8-1").await;
     write_off(&stack, &case).await;
     case.with_duties("met", 3).await;
-    let under_way = json!({"kind": "processing", "milliseconds": 20_000});
+    let under_way = json!({"kind": "processing", "milliseconds": 40_000});
     stack.sandbox.fault("payments", "transfer", under_way, Some(1)).await;
     case.done("refund-account", refund_to("dedup")).await;
     let order = eventually("the refund is reserved", || async {

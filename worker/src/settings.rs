@@ -63,9 +63,9 @@ pub struct Settings {
     /// How often the relays look for work, in milliseconds.
     #[arg(long, env = "NESIE_RELAY_PAUSE_MILLISECONDS", default_value_t = 100)]
     pub relay_pause_milliseconds: u64,
-    /// How often the AML lists are refreshed, in minutes. Only for the schedule that is made: one that exists in Temporal stays
+    /// How often the AML lists are refreshed, in minutes: at least twice in the day for which they are good. Only for the schedule that is made: one that exists in Temporal stays
     /// as operations set it.
-    #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60)]
+    #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=720))]
     pub aml_refresh_minutes: u64,
     /// How often the sweep compares open duties with their timers, in minutes. Only for the schedule that is made, as above.
     #[arg(long, env = "NESIE_DUTY_SWEEP_MINUTES", default_value_t = 15)]

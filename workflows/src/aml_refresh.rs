@@ -20,7 +20,7 @@ pub struct AmlRefresh;
 #[workflow_methods]
 impl AmlRefresh {
     /// Fetches, checks and puts in use what changed. Fails where the publisher can not be reached within the budget;
-    /// the next run tries again, and the old version stays in use.
+    /// the next run tries again, and the old version stays in use for a day after it was last named.
     #[run(name = "AmlRefresh")]
     pub async fn run(context: &mut WorkflowContext<Self>) -> WorkflowResult<ListsRefreshed> {
         let at = context.workflow_time().map(DateTime::<Utc>::from).expect("every workflow task carries its time");

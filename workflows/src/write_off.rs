@@ -98,17 +98,23 @@ where
             }
             Refunded::AwaitingAccount => {
                 context.wait_condition(|state| state.case.stirred != seen).await?;
+                // Another account is another transfer: it is asked for soon again.
+                if waited > PAUSES.1 && context.patched(ASKED_LESS_OFTEN) {
+                    waited = Duration::ZERO;
+                }
             }
             Refunded::Pending => {
                 let long = waited > PAUSES.1 && context.patched(ASKED_LESS_OFTEN);
                 let pause = waited.clamp(PAUSES.0, if long { PAUSE_OF_LONG_ONES } else { PAUSES.1 });
-                waited += pause;
+                if !long {
+                    waited += pause;
+                }
                 let pending = TimerOptions::builder(pause).summary("refund is pending".to_string()).build();
                 let mut timer = context.timer(pending);
                 let mut stirred = context.wait_condition(|state| state.case.stirred != seen);
                 workflows::select! {
                     news = stirred => { news?; timer.cancel(); }
-                    _ = timer => {}
+                    _ = timer => if long { waited += pause },
                 }
             }
         }

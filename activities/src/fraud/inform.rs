@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::World;
 use crate::calls::Call;
 use crate::duties;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureClass};
 use crate::subject::open;
 use crate::tried;
 use crate::withdrawal;
@@ -27,7 +27,8 @@ const AT_ONCE: usize = 8;
 const TEMPLATE: &str = "fraud_incident";
 
 /// Sends notices to the clients whose duty is open, those first who were not tried before. One that fails does not hold the
-/// others up, nor those of the next try: the step fails only when nobody at all could be informed.
+/// others up, nor those of the next try: what only a person can mend fails the step once nobody at all could be informed. What
+/// another try may mend fails it at once, so that the provider is left alone for a while.
 pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
     let input = CaseStep { at: tried::at(input.at), ..input };
     if withdrawal::is_withdrawn(world, input.case_id).await? {
@@ -41,10 +42,11 @@ pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Inf
     while let Some(sent) = sending.next().await {
         match sent {
             Ok(()) => informed += 1,
-            Err(failure) => failed = Some(failure),
+            Err(failure) if failure.class == FailureClass::Retry => failed = Some(failure),
+            Err(failure) => failed = failed.or(Some(failure)),
         }
     }
-    if let Some(failure) = failed.filter(|_| informed == 0) {
+    if let Some(failure) = failed.filter(|failure| informed == 0 || failure.class == FailureClass::Retry) {
         return Err(failure);
     }
     let left = u32::try_from(all).unwrap_or(u32::MAX).saturating_sub(informed);

@@ -27,8 +27,9 @@ pub(super) enum Before {
 }
 
 /// More tries than any step takes: one that gets no further would go on for ever.
-const TRIES_MAX: usize = 12;
-const TRIES_AT_ONE_COMMIT: usize = 3;
+const TRIES_MAX: usize = 14;
+/// As many commits as a step may have after its first.
+const TRIES_AT_ONE_COMMIT: usize = 6;
 
 /// Every effect of every provider that keeps a ledger.
 async fn ledgers(scene: &Scene) -> Vec<String> {

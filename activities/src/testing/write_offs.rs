@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use super::cases::{Case, scene_with_calendar};
 use super::idempotence::{Before, Care, take};
 use super::scene::{IBAN, IIN};
+use crate::calls::Call;
 use crate::providers::accounting::Suspension;
 use crate::write_off::{
     apply_write_off_decision, correct_credit_history, finish_write_off, open_write_off, record_write_off_acts, refund,
@@ -129,6 +130,13 @@ async fn a_loan_that_was_suspended_after_the_decision_is_written_off_as_of_today
     let suspension = Suspension { effective_from: tomorrow, penalty: true, document_reference: "71-5" };
     world.providers.accounting.suspend("k-1", &loan, &suspension).await.expect("in the books");
     let step = async || apply_write_off_decision(world, case.step()).await;
+    // It is carried out, but nobody learns of it before another day is over: then it is asked for as of the day on which it was.
+    let CaseAnswer::Done { made: Some(approval) } = asked else { panic!("{asked:?}") };
+    let key = format!("{}:apply_write_off_decision:{approval}:{tomorrow}", case.id);
+    let lost = Call::under(key.clone(), case.id, "apply_write_off_decision", ("accounting", "write_off"), scene.now());
+    lost.begin(world).await.expect("noted");
+    world.providers.accounting.write_off(&key, &loan, tomorrow).await.expect("an answer that nobody hears");
+    scene.wait(TimeDelta::days(1));
     assert!(take(scene, Care::Thorough, "apply_write_off_decision", Before::Nothing, &[], step).await);
     let as_of = "SELECT details ->> 'written_off_on' FROM timeline WHERE kind = 'debt_written_off'";
     assert_eq!(scene.value(as_of).await, tomorrow.to_string());

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::payment::objection;
 use crate::record::{CaseFact, StepFact};
 use crate::subject::Subject;
+use crate::tried;
 use crate::write_off;
 
 const PAYOUT: &str = "transfer_money";
@@ -92,11 +93,12 @@ impl Moving {
         }
     }
 
+    /// When this try of it began.
     pub(super) fn at(&self) -> DateTime<Utc> {
-        match self {
+        tried::at(match self {
             Self::Payout(input) => input.at,
             Self::Refund { input, .. } => input.at,
-        }
+        })
     }
 
     pub(super) fn call(&self, payment: &Payment, operation: &'static str) -> Call {
@@ -153,7 +155,7 @@ impl Moving {
         });
         let (case_id, actor) = (input.case_id, Actor::System);
         let (duty, about) = (refund.kind.duty(), refund.round.subject());
-        duties::meet(world, connection, case_id, duty, &about, actor, &evidence, input.at).await?;
+        duties::meet(world, connection, case_id, duty, &about, actor, &evidence, self.at()).await?;
         Ok(())
     }
 
@@ -168,7 +170,7 @@ impl Moving {
             key: &refund.fact_key(what),
             kind: &format!("refund_{what}"),
             details,
-            at: input.at,
+            at: self.at(),
             actor: Actor::System,
             stage: None,
             event,
@@ -186,7 +188,7 @@ fn payout<'a>(input: StepInput, key: &'a str, kind: &'a str, details: Value) -> 
         key,
         kind,
         details,
-        at: input.at,
+        at: tried::at(input.at),
         actor: Actor::System,
         stage: None,
         event: None,

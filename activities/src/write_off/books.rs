@@ -18,6 +18,7 @@ use crate::duties::{self, Opening, current_calendar};
 use crate::failure::Failure;
 use crate::providers::accounting::MadePayment;
 use crate::record::CaseFact;
+use crate::tried;
 
 /// The key of the fact that says how much a round of a refund is; that of the first is released without its number.
 pub(super) fn due_key(kind: RefundKind, round: RefundRound) -> String {
@@ -38,7 +39,8 @@ pub(super) async fn due(world: &World, input: CaseStep, kind: RefundKind) -> Res
         if !owed.amount.is_positive() {
             let evidence = json!({ "nothing_to_refund": true, "evidence_id": evidence_id });
             let (case_id, actor) = (input.case_id, Actor::System);
-            duties::meet(world, &mut transaction, case_id, kind.duty(), "", actor, &evidence, input.at).await?;
+            duties::meet(world, &mut transaction, case_id, kind.duty(), "", actor, &evidence, tried::at(input.at))
+                .await?;
         }
         pool::commit(transaction).await?;
     }

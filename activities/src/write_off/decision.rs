@@ -8,7 +8,7 @@ use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::write_offs::VerdictReport;
-use nesie_storage::{pool, recorded, refunds};
+use nesie_storage::{evidence, pool, recorded, refunds};
 use nesie_workflows::contract::{CaseStep, WriteOffProposal};
 use serde_json::json;
 
@@ -87,9 +87,13 @@ async fn write_off(
     match first.attempt(world, accounting.write_off(&key, loan, decided_on)).await? {
         Ok(answered) => Ok((decided_on, answered)),
         Err(error) if error.kind == ProviderErrorKind::Status(409) && decided_on < today => {
-            let second = call(format!("{}:{today}", approval.id));
+            // It may have been asked for on a day between, without an answer: then of that day, and of no other.
+            let asked = evidence::first_key(&world.pool, input.case_id, &format!("{key}:")).await?;
+            let asked_on = asked.and_then(|asked| asked.strip_prefix(&format!("{key}:"))?.parse().ok());
+            let on = asked_on.unwrap_or(today);
+            let second = call(format!("{}:{on}", approval.id));
             let key = second.key.clone();
-            Ok((today, second.make(world, accounting.write_off(&key, loan, today)).await?))
+            Ok((on, second.make(world, accounting.write_off(&key, loan, on)).await?))
         }
         Err(error) => Err(error.into()),
     }

@@ -31,7 +31,6 @@ use crate::tried;
 
 /// Brings one refund nearer to its end, round by round.
 pub(crate) async fn refund(world: &World, input: CaseStep, kind: RefundKind) -> Result<Refunded, Failure> {
-    let input = CaseStep { at: tried::at(input.at), ..input };
     if recorded::fact(&world.pool, input.case_id, WRITTEN_OFF).await?.is_none() {
         return Err(Failure::park("write_off.undecided"));
     }
@@ -187,7 +186,7 @@ async fn is_the_clients(
     refund: &RefundTry,
     (holder, destination): (&Iin, &Destination),
 ) -> Result<bool, Failure> {
-    let asked_at = input.at.timestamp_micros();
+    let asked_at = tried::occasion(input.at).timestamp_micros();
     let key = refund.fact_key(&format!("checked:{asked_at}"));
     if let Some(fact) = recorded::fact(&world.pool, input.case_id, &key).await? {
         return Ok(fact.details["holds"] == json!(true));

@@ -103,10 +103,13 @@ pub async fn of_case(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<V
 pub async fn open_of_case(connection: &mut PgConnection, case_id: CaseId) -> Result<Vec<Duty>, StorageError> {
     // Whoever waits here for a calendar version that is being put in force does not see what took a duty's place: the next
     // statement does.
-    sqlx::query!("SELECT id FROM duties WHERE case_id = $1 AND state = 'open' FOR UPDATE", case_id.as_uuid())
-        .fetch_all(&mut *connection)
-        .await
-        .during("duties.lock_open_of_case")?;
+    sqlx::query!(
+        "SELECT id FROM duties WHERE case_id = $1 AND state = 'open' ORDER BY id FOR UPDATE",
+        case_id.as_uuid(),
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .during("duties.lock_open_of_case")?;
     sqlx::query_as!(
         Row,
         "SELECT * FROM duties WHERE case_id = $1 AND state = 'open' ORDER BY due_at NULLS LAST, kind, subject FOR UPDATE",
