@@ -76,6 +76,7 @@ pub(crate) async fn open_channel_notice(world: &World, input: CaseStep) -> Resul
         stage: Some(&stage),
         event: Some("channel_notice.opened"),
     };
+    let calendar = current_calendar(world).await?;
     let Some(mut transaction) = world.begin_case(fact).await? else { return Ok(stage) };
     let planned_on = contents.planned_on;
     let duty = duty_of(&subject);
@@ -83,7 +84,6 @@ pub(crate) async fn open_channel_notice(world: &World, input: CaseStep) -> Resul
         NoticeVersion { version: 1, subject, contents, document_ids, submission_id: None, recorded_at: input.at };
     channels::insert_version(&mut transaction, input.case_id, &version).await?;
     if let Some(planned_on) = planned_on {
-        let calendar = current_calendar(world).await?;
         let opening =
             Opening { case_id: input.case_id, kind: duty, subject: "", anchor_at: anchor(planned_on)?, at: input.at };
         duties::open(world, &mut transaction, &calendar, &case.policy, opening).await?;

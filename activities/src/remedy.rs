@@ -124,7 +124,7 @@ impl Proved<'_> {
         connection: &mut PgConnection,
         id: ApplicationId,
     ) -> Result<(), Failure> {
-        let payment = money::payment(&world.pool, id).await?.ok_or_else(|| Failure::park("payment.missing"))?;
+        let payment = money::payment(&mut *connection, id).await?.ok_or_else(|| Failure::park("payment.missing"))?;
         if !matches!(payment.state, PaymentState::Sent | PaymentState::Unknown) {
             // The provider's own word came first; the next try follows that.
             return Ok(());
@@ -161,7 +161,7 @@ impl Proved<'_> {
         kind: RefundKind,
     ) -> Result<(), Failure> {
         // Nothing in doubt: the provider's own word came first; the next try follows that.
-        let Some(refund) = refunds::in_doubt(&world.pool, case_id, kind).await? else { return Ok(()) };
+        let Some(refund) = refunds::in_doubt(&mut *connection, case_id, kind).await? else { return Ok(()) };
         let (ours, this) = (refund.payment.our_reference, RefundTry::of(kind, &refund));
         let reference = self.proof.provider_reference.as_deref();
         let details = json!({
@@ -226,7 +226,7 @@ impl Proved<'_> {
         connection: &mut PgConnection,
         id: ApplicationId,
     ) -> Result<(), Failure> {
-        let application = applications::get(&world.pool, id).await?;
+        let application = applications::get(&mut *connection, id).await?;
         // The notice goes out beside the record of the end, which may be a moment behind.
         let outcome = application.and_then(|application| application.outcome);
         let template = template(&outcome.ok_or_else(|| Failure::retry("application.not_closed"))?);

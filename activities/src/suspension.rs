@@ -63,11 +63,11 @@ pub(crate) async fn open_suspension(world: &World, input: CaseStep) -> Result<Ca
         stage: Some(&CaseStage::Handling),
         event: Some("case.opened"),
     };
+    let calendar = current_calendar(world).await?;
     let Some(mut transaction) = world.begin_case(fact).await? else { return Ok(CaseStage::Handling) };
     for loan in &report.loans {
         holds::place(&mut transaction, input.case_id, loan, effective_from, input.at).await?;
     }
-    let calendar = current_calendar(world).await?;
     for kind in FIVE {
         let about = if kind == DutyKind::SuspendBureauReporting { bureaus::names(world) } else { vec![""] };
         for about in about {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use nesie_domain::ids::CaseId;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::cases::CasePerson;
@@ -174,14 +174,14 @@ pub async fn add_measure(
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn measures(pool: &PgPool, case_id: CaseId) -> Result<Vec<Measure>, StorageError> {
+pub async fn measures(executor: impl PgExecutor<'_>, case_id: CaseId) -> Result<Vec<Measure>, StorageError> {
     sqlx::query_as!(
         Measure,
         "SELECT id, description, done_at, documents, recorded_by, recorded_at FROM case_measures
          WHERE case_id = $1 ORDER BY recorded_at, id",
         case_id.as_uuid(),
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
     .during("case_measures.list")
 }

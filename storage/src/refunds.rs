@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use nesie_domain::ids::{CaseId, PaymentReference};
 use nesie_domain::money::Money;
 use nesie_domain::refund::{RefundKind, RefundRound};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::error::{During, StorageError, ensure_rows};
@@ -275,7 +275,11 @@ pub async fn latest(
 ///
 /// # Errors
 /// As [`latest`].
-pub async fn in_doubt(pool: &PgPool, case_id: CaseId, kind: RefundKind) -> Result<Option<Refund>, StorageError> {
+pub async fn in_doubt(
+    executor: impl PgExecutor<'_>,
+    case_id: CaseId,
+    kind: RefundKind,
+) -> Result<Option<Refund>, StorageError> {
     let row = sqlx::query_as!(
         Row,
         r#"SELECT our_reference, method, payment_profile, amount_tiyn, state, provider_reference, sent_at, confirmed_at, round
@@ -285,7 +289,7 @@ pub async fn in_doubt(pool: &PgPool, case_id: CaseId, kind: RefundKind) -> Resul
         case_id.as_uuid(),
         kind.as_str(),
     )
-    .fetch_optional(pool)
+    .fetch_optional(executor)
     .await
     .during("refunds.in_doubt")?;
     row.map(Row::read).transpose()

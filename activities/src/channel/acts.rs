@@ -2,8 +2,8 @@
 //! Each act is decided in one transaction with its answer; never opens a channel before its term has passed.
 
 use chrono::NaiveDate;
-use nesie_domain::calendar::local_date;
-use nesie_domain::case::{CaseOutcome, CaseStage};
+use nesie_domain::calendar::{WorkingCalendar, local_date};
+use nesie_domain::case::{CaseOutcome, CasePolicy, CaseStage};
 use nesie_domain::channel::{NoticeAct, NoticeKind, NoticeRefusal, earliest_effect, permit};
 use nesie_domain::ids::CaseId;
 use nesie_storage::bodies::NoticeAmendment;
@@ -93,10 +93,12 @@ impl Deciding<'_> {
             "version": version.version, "operations": version.contents.operations,
             "planned_on": version.contents.planned_on, "document_ids": version.document_ids,
         });
+        let case = case_of(self.0.world, case_id).await?;
+        let calendar = current_calendar(self.0.world).await?;
         let mut transaction = self.0.begin(Deed::new("channel_notice_amended", details), &CaseAnswer::DONE).await?;
         channels::insert_version(&mut transaction, case_id, &version).await?;
         if let Some(planned_on) = version.contents.planned_on.filter(|day| before.contents.planned_on != Some(*day)) {
-            self.plan(&mut transaction, &version, planned_on).await?;
+            self.plan(&mut transaction, &version, planned_on, (&calendar, &case.policy)).await?;
         }
         pool::commit(transaction).await?;
         Ok(CaseAnswer::DONE)
@@ -108,19 +110,18 @@ impl Deciding<'_> {
         connection: &mut PgConnection,
         version: &NoticeVersion,
         planned_on: NaiveDate,
+        (calendar, policy): (&WorkingCalendar, &CasePolicy),
     ) -> Result<(), Failure> {
         let case_id = self.0.submission.case_id;
         let (kind, world, at) = (duty_of(&version.subject), self.0.world, self.0.at);
-        let case = case_of(world, case_id).await?;
-        let calendar = current_calendar(world).await?;
         let anchor_at = anchor(planned_on)?;
         let known = rows::of_case(&mut *connection, case_id).await?;
         // A draft is amended only before it is sent: its duty, where it has one, is open.
         match known.iter().find(|duty| duty.kind == kind && duty.state == DutyState::Open) {
-            Some(old) => duties::supersede(world, connection, &calendar, &case.policy, old, anchor_at, at).await?,
+            Some(old) => duties::supersede(world, connection, calendar, policy, old, anchor_at, at).await?,
             None => {
                 let opening = Opening { case_id, kind, subject: "", anchor_at, at };
-                duties::open(world, connection, &calendar, &case.policy, opening).await?
+                duties::open(world, connection, calendar, policy, opening).await?
             }
         };
         Ok(())

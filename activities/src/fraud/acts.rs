@@ -1,6 +1,7 @@
 //! What compliance records of a fraud incident, one act a transaction, in the order in which they came.
 //! Never an act that the case's duties contradict: it is refused with a code, and nothing is written but the answer.
 
+use nesie_domain::calendar::WorkingCalendar;
 use nesie_domain::case::{CaseOutcome, CaseStage};
 use nesie_domain::duty::DutyKind;
 use nesie_storage::bodies::cases::{DocumentReference, FraudAct, FraudReport};
@@ -52,8 +53,9 @@ impl Recording<'_> {
             FraudAct::Withdraw => withdrawal::propose(self.acting, &self.subject.case).await,
             other => {
                 let acting = self.acting;
+                let calendar = current_calendar(acting.world).await?;
                 let mut transaction = pool::begin(&acting.world.pool).await?;
-                let answered = self.record(&mut transaction, other).await?;
+                let answered = self.record(&mut transaction, &calendar, other).await?;
                 // A refusal leaves nothing behind but itself.
                 let CaseAnswer::Refused { code, detail } = answered else {
                     answer(&mut transaction, acting.submission.id, &answered, acting.at).await?;
@@ -66,13 +68,17 @@ impl Recording<'_> {
         }
     }
 
-    async fn record(&self, connection: &mut PgConnection, act: FraudAct) -> Result<CaseAnswer, Failure> {
+    async fn record(
+        &self,
+        connection: &mut PgConnection,
+        calendar: &WorkingCalendar,
+        act: FraudAct,
+    ) -> Result<CaseAnswer, Failure> {
         let Acting { world, submission, at } = *self.acting;
         let case_id = submission.case_id;
         match act {
             FraudAct::AddClients { clients } => {
-                let calendar = current_calendar(world).await?;
-                let by = Establishing { case: &self.subject.case, calendar: &calendar, otherwise: at, at };
+                let by = Establishing { case: &self.subject.case, calendar, otherwise: at, at };
                 let added = establish(world, connection, &by, &clients).await?;
                 self.acting
                     .tell(connection, Deed::new("clients_added", json!({ "given": clients.len(), "added": added })))
@@ -99,7 +105,7 @@ impl Recording<'_> {
                 self.acting.tell(connection, Deed::new("measure_recorded", details)).await?;
             }
             FraudAct::CompleteMeasures => {
-                let measures = incidents::measures(&world.pool, case_id).await?;
+                let measures = incidents::measures(&mut *connection, case_id).await?;
                 if measures.is_empty() {
                     return Ok(refused("measures.none_recorded"));
                 }

@@ -29,8 +29,13 @@ pub(super) struct Case {
 
 /// A scene with the calendar that cases count by.
 pub(super) async fn scene_with_calendar(pool: PgPool) -> Scene {
+    scene_with_calendar_over(pool, 1).await
+}
+
+/// The same over so many connections.
+pub(super) async fn scene_with_calendar_over(pool: PgPool, connections: u32) -> Scene {
     nesie_storage::migrate::migrate_with(&pool).await.expect("the calendar is shipped");
-    Scene::new(pool, Ask::default()).await
+    Scene::over(pool, Ask::default(), connections).await
 }
 
 impl Case {

@@ -323,7 +323,7 @@ async fn a_duty_that_is_superseded_at_the_very_moment_is_met_by_the_one_that_tak
     };
 
     // A version is being put in force: what it does is not committed yet when the duty is to be met.
-    let mut publishing = pool::begin(&scene.world.pool).await.expect("begun");
+    let mut publishing = pool::begin(&scene.owner).await.expect("begun");
     let new = supersede(&mut publishing, old).await;
     let mut looking = pool::begin(&scene.world.pool).await.expect("begun");
     let looked = duties::open_of_case(&mut looking, case_id);
@@ -334,7 +334,7 @@ async fn a_duty_that_is_superseded_at_the_very_moment_is_met_by_the_one_that_tak
     assert_eq!(open.expect("read").iter().map(|duty| duty.id).collect::<Vec<_>>(), [new], "a case has no fewer duties");
     pool::commit(looking).await.expect("committed");
 
-    let mut publishing = pool::begin(&scene.world.pool).await.expect("begun");
+    let mut publishing = pool::begin(&scene.owner).await.expect("begun");
     let newest = supersede(&mut publishing, new).await;
     let mut meeting = pool::begin(&scene.world.pool).await.expect("begun");
     let (kind, evidence) = (DutyKind::InformClient, json!({}));

@@ -65,8 +65,14 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A new application of these terms.
+    /// A new application of these terms, over a single connection: a step that holds one while it waits for another would wait
+    /// for ever beside enough of its like.
     pub(super) async fn new(owner: PgPool, ask: Ask) -> Self {
+        Self::over(owner, ask, 1).await
+    }
+
+    /// The same over so many connections.
+    pub(super) async fn over(owner: PgPool, ask: Ask, connections: u32) -> Self {
         nesie_storage::migrate::insert_policy(&mut owner.acquire().await.expect("a connection"))
             .await
             .expect("the limits are inserted");
@@ -83,7 +89,7 @@ impl Scene {
         let http = http.expect("a client");
         // As the processes connect: without DDL, and without the right to change a fact.
         let pool = PgPoolOptions::new()
-            .max_connections(6)
+            .max_connections(connections)
             .after_connect(|connection, _| {
                 Box::pin(async move { connection.execute("SET ROLE nesie_app").await.map(drop) })
             })

@@ -8,7 +8,7 @@ use nesie_storage::bodies::cases::{Resumption, Standstill, SuspensionAct, Suspen
 use nesie_workflows::contract::CaseAnswer;
 use sqlx::PgPool;
 
-use super::cases::{Case, scene_with_calendar};
+use super::cases::{Case, scene_with_calendar_over};
 use super::idempotence::{Before, Care, take};
 use super::scene::IIN;
 use crate::suspension::{
@@ -18,7 +18,8 @@ use crate::suspension::{
 
 /// A document on the loan of a granted application, by which everything stands still.
 async fn suspended(pool: PgPool) -> Case {
-    let scene = scene_with_calendar(pool).await;
+    // The loan's lock is held over the provider's call and its record: of two documents on one loan, one waits.
+    let scene = scene_with_calendar_over(pool, 2).await;
     let loan = scene.grant().await;
     let report = SuspensionReport {
         kind: HoldingDocument::VictimRulingArt71,
