@@ -37,6 +37,9 @@ pub(crate) async fn propose(acting: &Acting<'_>, case: &CaseRow) -> Result<CaseA
         return acting.refuse(code, None).await;
     }
     for kind in EXCLUSIVE {
+        if kind == ApprovalKind::WriteOff && write_off::is_moot(acting.world, case.id).await? {
+            continue;
+        }
         if let Some(request) = acting.request_in_the_way(kind).await? {
             return acting.refuse("approval.waits", Some(format!("approval:{}", request.id))).await;
         }
@@ -142,7 +145,8 @@ async fn hindrance(world: &World, case_id: CaseId) -> Result<Option<&'static str
         CaseKind::WriteOff => {
             let asked = approvals::of_case(&world.pool, case_id, ApprovalKind::WriteOff).await?;
             let approved = asked.iter().any(|request| request.state == ApprovalState::Approved);
-            (approved || write_off::is_decided(world, case_id).await?).then_some("write_off.decided")
+            let stands = approved && !write_off::is_moot(world, case_id).await?;
+            (stands || write_off::is_decided(world, case_id).await?).then_some("write_off.decided")
         }
         CaseKind::DataLeak => leaks::is_told(&world.pool, case_id).await?.then_some("leak.client_told"),
     })

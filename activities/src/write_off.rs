@@ -41,6 +41,11 @@ pub(crate) async fn is_decided(world: &World, case_id: CaseId) -> Result<bool, F
     Ok(recorded::fact(&world.pool, case_id, decision::WRITTEN_OFF).await?.is_some())
 }
 
+/// Whether another case wrote the loan off before this one could: its approved request leads to nothing.
+pub(crate) async fn is_moot(world: &World, case_id: CaseId) -> Result<bool, Failure> {
+    Ok(recorded::fact(&world.pool, case_id, decision::MOOT).await?.is_some())
+}
+
 /// Opens the duties, one of them for each credit bureau, each of 15 working days from the instant that the case's policy names (domain.md §8).
 pub(crate) async fn open_write_off(world: &World, input: CaseStep) -> Result<CaseStage, Failure> {
     let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;

@@ -16,6 +16,7 @@ use nesie_storage::{PgConnection, audit, bodies, locks, pool};
 use nesie_workflows::origination::{Act, What};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -196,33 +197,45 @@ impl Pending<'_> {
             Stored::Answered(answer) => return Ok(give(answer)),
             Stored::Submission { id, is_new } => (id, is_new),
         };
-        match self.settle(submission_id, kind, what, reason).await {
-            Ok(answer) => Ok(give(answer)),
-            Err(problem) => {
-                // Once a request: whoever repeats it asks by himself, and must not leave a task behind each time.
-                if is_new && problem == Problem::NotKnownToBeDone {
-                    self.find_out(submission_id, kind, what, reason.to_owned());
-                }
-                Err(problem)
-            }
-        }
+        self.see_through(submission_id, kind, what, reason.to_owned(), is_new).await
     }
 
-    /// Asks on behalf of whoever may never ask again: the workflow may take the act up later, and what it says of it is audited
-    /// then. Ends with this process.
-    fn find_out(self, submission_id: SubmissionId, kind: ActKind, what: What, reason: String) {
+    /// Sends the act on, in a task of its own: a caller that goes away ends nothing, and what the workflow says is audited all the
+    /// same. Where nothing is said in time it is asked again, on behalf of whoever may never ask again; once a request, since
+    /// whoever repeats it asks by himself. Ends with this process.
+    async fn see_through(
+        self,
+        submission_id: SubmissionId,
+        kind: ActKind,
+        what: What,
+        reason: String,
+        is_new: bool,
+    ) -> Result<Response, Problem> {
         let (app, caller, key) = (self.app.clone(), self.caller.clone(), self.key.clone());
         let (route, body_sha256, application) = (self.route, self.body_sha256, self.application);
-        tokio::spawn(async move {
+        let (say, said) = tokio::sync::oneshot::channel();
+        let seen_through = async move {
             let pending = Pending { app: &app, caller: &caller, key: &key, route, body_sha256, application };
-            for pause in ASKED_AGAIN_AFTER {
-                tokio::time::sleep(pause).await;
-                if pending.settle(submission_id, kind, what, &reason).await.is_ok() {
-                    return;
-                }
+            let settled = pending.settle(submission_id, kind, what, &reason).await;
+            let is_over = settled.is_ok() || !is_new;
+            // Nobody may be there any more to hear it.
+            drop(say.send(settled));
+            if !is_over {
+                pending.find_out(submission_id, kind, what, &reason).await;
             }
-            tracing::warn!(application.id = %pending.application.id, submission.id = %submission_id, "what became of an act is not known");
-        });
+        };
+        tokio::spawn(seen_through.instrument(tracing::Span::current()));
+        said.await.map_err(|_| Problem::Internal)?.map(give)
+    }
+
+    async fn find_out(&self, submission_id: SubmissionId, kind: ActKind, what: What, reason: &str) {
+        for pause in ASKED_AGAIN_AFTER {
+            tokio::time::sleep(pause).await;
+            if self.settle(submission_id, kind, what, reason).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!(application.id = %self.application.id, submission.id = %submission_id, "what became of an act is not known");
     }
 
     /// Sends the act in its turn, and keeps what the workflow says of it with its audit. A repeat changes nothing.

@@ -10,7 +10,7 @@ use nesie_domain::case::CaseKind;
 use nesie_domain::hash::sha256_hex;
 use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
 use nesie_storage::bodies::cases::DocumentReference;
-use nesie_storage::cases::{self, CaseDocument, CaseRow, CaseSubmission, NewCase};
+use nesie_storage::cases::{self, CaseDocument, CaseRow, CaseSubmission, NewCase, Reported};
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
 use nesie_storage::{PgConnection, audit, bodies, pool};
 use nesie_workflows::case::{CaseAct, CaseWhat};
@@ -29,6 +29,8 @@ use crate::problem::{Problem, internal};
 use crate::routes::RULESET;
 use crate::temporal::SentToCase;
 
+/// The refusal of a report under the reference of another one.
+const REPORTED_DIFFERENTLY: &str = "case.reported_differently";
 /// The longest name of a document.
 const NAME_CHARACTERS_MAX: usize = 200;
 /// Documents that one request brings at most.
@@ -143,11 +145,15 @@ pub(crate) async fn find(app: &App, kind: CaseKind, id: CaseId) -> Result<CaseRo
 
 impl Pending<'_> {
     /// Stores a report with its documents, key, audit and answer in one transaction. The same report again is answered
-    /// with the first case, and leaves nothing but an audit record.
-    pub(crate) async fn report(self, report: Report) -> Result<Response, Problem> {
+    /// with the first case, and leaves nothing but an audit record; one of clients
+    /// that says something else is refused, and audited so.
+    pub(crate) async fn report(self, report: Report, body: &[u8]) -> Result<Response, Problem> {
         let id = CaseId::from_uuid(Uuid::now_v7());
         let policy = cases::policy_on(&self.app.pool, crate::time::day(self.received_at)).await?;
         let details = encode(&report.details)?;
+        // Before the transaction: who holds a connection must not wait for another.
+        let natural_key = self.natural_key(&report).await?;
+        let content_index = self.content_index(body)?;
         let mut transaction = pool::begin(&self.app.pool).await?;
         match self.claim(&mut transaction, id.as_uuid()).await? {
             Claim::New => {}
@@ -156,12 +162,12 @@ impl Pending<'_> {
             // Key, case and answer are written together: a key without an answer is none of ours.
             Claim::Unfinished { .. } => return Err(Problem::Internal),
         }
-        let natural_key = self.natural_key(&report).await?;
         let new = NewCase {
             id,
             kind: report.kind,
             submitted_by: &self.caller.actor,
             natural_key: &natural_key,
+            content_index: &content_index,
             details_sealed: &self.app.protection.seal(&cases::details_place(id), &details),
             summary: &report.summary,
             policy: &policy,
@@ -169,13 +175,20 @@ impl Pending<'_> {
             build: nesie_platform::build(),
             received_at: self.received_at,
         };
-        let (id, is_new) = cases::insert(&mut transaction, &new).await?;
-        if is_new {
-            self.keep_documents(&mut transaction, id, &report.documents).await?;
-        }
-        let (status, name) =
-            if is_new { (StatusCode::ACCEPTED, "received") } else { (StatusCode::OK, "already_reported") };
         let action = format!("report:{}", report.kind.as_str());
+        let (id, reported) = cases::insert(&mut transaction, &new).await?;
+        let (status, name) = match reported {
+            Reported::New => {
+                self.keep_documents(&mut transaction, id, &report.documents).await?;
+                (StatusCode::ACCEPTED, "received")
+            }
+            // Of a document or a channel the first report stands; one of clients would lose those whom it names besides.
+            Reported::Differently if matches!(report.kind, CaseKind::FraudIncident | CaseKind::DataLeak) => {
+                drop(transaction);
+                return Err(self.reported_differently(&action, id).await?);
+            }
+            Reported::Again | Reported::Differently => (StatusCode::OK, "already_reported"),
+        };
         let details = json!({ "status": name, "ruleset": RULESET, "documents": hashes(&report.documents) });
         self.audit(&mut transaction, &action, id, "", details).await?;
         let body = json!({ "id": id, "status": name, "links": links(report.kind, id) });
@@ -183,6 +196,19 @@ impl Pending<'_> {
         let answer = idempotency::finish(&mut transaction, &self.request(), &answer).await?;
         pool::commit(transaction).await?;
         Ok(give(answer))
+    }
+
+    async fn reported_differently(&self, action: &str, id: CaseId) -> Result<Problem, Problem> {
+        let (object, roles) = (audit::object_of(id.into()), self.caller.role_names());
+        let entry = entry(self.caller, &roles, action, &object, REPORTED_DIFFERENTLY, json!({}));
+        audit::record_denial(&self.app.pool, &entry).await?;
+        Ok(Problem::ActRefused { code: REPORTED_DIFFERENTLY.to_owned(), detail: Some(format!("case:{id}")) })
+    }
+
+    /// The keyed hash of what a report says, in whatever order and spacing.
+    fn content_index(&self, body: &[u8]) -> Result<[u8; 32], Problem> {
+        let said: Value = serde_json::from_slice(body).map_err(|_| Problem::MalformedJson)?;
+        Ok(self.app.protection.index("report", &sha256_hex(said.to_string().as_bytes())))
     }
 
     /// What makes two reports the same one. What was withdrawn as opened in error may be reported anew.

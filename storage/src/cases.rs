@@ -35,6 +35,8 @@ pub struct NewCase<'a> {
     pub submitted_by: &'a str,
     /// Keyed hash of what makes two reports the same one.
     pub natural_key: &'a [u8],
+    /// Keyed hash of what the report says.
+    pub content_index: &'a [u8],
     /// The kind's own details as sealed JSON.
     pub details_sealed: &'a [u8],
     /// What lists and pages show: no personal data.
@@ -47,6 +49,17 @@ pub struct NewCase<'a> {
     pub build: &'a str,
     /// When it was received.
     pub received_at: DateTime<Utc>,
+}
+
+/// What a report turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// The first one of its case.
+    New,
+    /// The same once more.
+    Again,
+    /// One under the same natural key that says something else; nothing of it is stored.
+    Differently,
 }
 
 /// A case as stored.
@@ -83,13 +96,13 @@ pub struct CaseRow {
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn insert(connection: &mut PgConnection, new: &NewCase<'_>) -> Result<(CaseId, bool), StorageError> {
+pub async fn insert(connection: &mut PgConnection, new: &NewCase<'_>) -> Result<(CaseId, Reported), StorageError> {
     let policy = serde_json::to_value(new.policy).during("cases.insert")?;
     let stage = serde_json::to_value(CaseStage::Opening).during("cases.insert")?;
     let written = sqlx::query!(
         "INSERT INTO cases (id, kind, submitted_by, natural_key, details_sealed, summary, policy, ruleset, build
-            , received_at, stage, stage_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10) ON CONFLICT (kind, natural_key) DO NOTHING",
+            , received_at, stage, stage_at, content_index)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, $12) ON CONFLICT (kind, natural_key) DO NOTHING",
         new.id.as_uuid(),
         new.kind.as_str(),
         new.submitted_by,
@@ -101,22 +114,26 @@ pub async fn insert(connection: &mut PgConnection, new: &NewCase<'_>) -> Result<
         new.build,
         new.received_at,
         stage,
+        new.content_index,
     )
     .execute(&mut *connection)
     .await
     .during("cases.insert")?;
     if written.rows_affected() == 1 {
-        return Ok((new.id, true));
+        return Ok((new.id, Reported::New));
     }
-    let first = sqlx::query_scalar!(
-        "SELECT id FROM cases WHERE kind = $1 AND natural_key = $2",
+    let first = sqlx::query!(
+        r#"SELECT id, content_index IS NULL OR content_index = $3 AS "is_same!" FROM cases
+           WHERE kind = $1 AND natural_key = $2"#,
         new.kind.as_str(),
         new.natural_key,
+        new.content_index,
     )
     .fetch_one(connection)
     .await
     .during("cases.find")?;
-    Ok((CaseId::from_uuid(first), false))
+    let reported = if first.is_same { Reported::Again } else { Reported::Differently };
+    Ok((CaseId::from_uuid(first.id), reported))
 }
 
 /// Whether the case that was stored under a kind and natural key was withdrawn: the same report is another case then.

@@ -202,6 +202,7 @@ mod tests {
             kind: CaseKind::ChannelNotice,
             submitted_by: "issuer|aigul",
             natural_key,
+            content_index: b"content",
             details_sealed: b"sealed",
             summary: &json!({"code": "web", "kind": "web_resource"}),
             policy: &CasePolicy::default(),

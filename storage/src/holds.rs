@@ -81,24 +81,40 @@ pub async fn others(connection: &mut PgConnection, case_id: CaseId, loan_referen
     .during("loan_holds.others")
 }
 
-/// The first day without interest that the books have by other documents that hold a loan; `None` where none holds it.
+/// The first day without interest that the books have by the documents that hold a loan; `None` where none suspended it yet.
 ///
 /// # Errors
 /// [`StorageError::Driver`].
-pub async fn suspended_by_others(
+pub async fn suspended_since(
     connection: &mut PgConnection,
-    case_id: CaseId,
     loan_reference: &str,
 ) -> Result<Option<NaiveDate>, StorageError> {
     sqlx::query_scalar!(
-        "SELECT min(suspended_from) FROM loan_holds
-         WHERE loan_reference = $2 AND case_id <> $1 AND released_at IS NULL",
-        case_id.as_uuid(),
+        "SELECT min(suspended_from) FROM loan_holds WHERE loan_reference = $1 AND released_at IS NULL",
         loan_reference,
     )
     .fetch_one(connection)
     .await
-    .during("loan_holds.suspended_by_others")
+    .during("loan_holds.suspended_since")
+}
+
+/// The day from which accrual on a loan went on after the last suspension that has ended; `None` where none has.
+///
+/// # Errors
+/// [`StorageError::Driver`].
+pub async fn resumed_on(
+    connection: &mut PgConnection,
+    loan_reference: &str,
+) -> Result<Option<NaiveDate>, StorageError> {
+    sqlx::query_scalar!(
+        "SELECT max((t.details ->> 'effective_on')::date) FROM loan_holds h
+         JOIN timeline t ON t.case_id = h.case_id AND t.fact_key = 'resume:' || h.loan_reference
+         WHERE h.loan_reference = $1 AND h.released_at IS NOT NULL AND t.kind = 'accrual_resumed'",
+        loan_reference,
+    )
+    .fetch_one(connection)
+    .await
+    .during("loan_holds.resumed_on")
 }
 
 /// Keeps that the books suspend accrual for a document from a day, and that all others that hold the loan begin no later.
@@ -134,7 +150,8 @@ pub async fn suspended(
     Ok(())
 }
 
-/// Releases the hold of a case on a loan. The caller has recorded the fact in the same transaction, once.
+/// Releases the hold of a case on a loan. The caller has recorded the fact in the same transaction, once. Documents that hold
+/// the loan on take its first day over: the books know one suspension, whoever began it.
 ///
 /// # Errors
 /// [`StorageError::RowsAffected`] when it is not in force; [`StorageError::Driver`].
@@ -153,8 +170,20 @@ pub async fn release(
         collection_resumed,
         at,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .during("loan_holds.release")?;
-    ensure_rows("loan_holds.release", &updated, 1)
+    ensure_rows("loan_holds.release", &updated, 1)?;
+    sqlx::query!(
+        "UPDATE loan_holds AS o SET suspended_from = least(o.suspended_from, r.suspended_from)
+         FROM loan_holds AS r
+         WHERE r.case_id = $1 AND r.loan_reference = $2 AND r.suspended_from IS NOT NULL
+           AND o.loan_reference = $2 AND o.released_at IS NULL",
+        case_id.as_uuid(),
+        loan_reference,
+    )
+    .execute(connection)
+    .await
+    .during("loan_holds.hand_down")?;
+    Ok(())
 }

@@ -39,6 +39,7 @@ async fn decide(acting: &Acting<'_>, act: SuspensionAct) -> Result<CaseAnswer, F
     match act {
         SuspensionAct::ConfirmCollection(standstill) => confirm(acting, DutyKind::SuspendCollection, &standstill).await,
         SuspensionAct::ConfirmClaims(standstill) => confirm(acting, DutyKind::SuspendClaims, &standstill).await,
+        SuspensionAct::ConfirmNotice(notice) => confirm(acting, DutyKind::NotifyOfSuspension, &notice).await,
         SuspensionAct::Cancel { number: _, issued_on, issuing_body: _, received_at, documents } => {
             if subject.case.stage == CaseStage::AwaitingResumption {
                 return acting.refuse("suspension.cancelled_before", None).await;

@@ -4,28 +4,31 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use nesie_domain::calendar::local_date;
 use nesie_domain::duty::DutyKind;
 use nesie_storage::bodies::cases::SuspensionReport;
 use nesie_storage::duties::DutyState;
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
-use nesie_storage::{locks, pool, recorded};
+use nesie_storage::{evidence, locks, pool, recorded};
 use nesie_workflows::contract::CaseStep;
 use serde_json::{Value, json};
 
 use super::is_open;
 use crate::World;
 use crate::bureaus::{Owed, owed};
-use crate::calls::Call;
+use crate::calls::{Call, Received};
 use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
-use crate::providers::ProviderErrorKind;
 use crate::providers::accounting::Suspension;
 use crate::providers::bureau::SuspensionOfInformation;
+use crate::providers::{ProviderError, ProviderErrorKind};
 use crate::record::CaseFact;
 use crate::tried;
+
+const STEP: &str = "suspend_accrual";
 
 /// Suspends accrual on every loan of the document, then meets the duty with what the accounting said of each.
 pub(crate) async fn suspend_accrual(world: &World, input: CaseStep) -> Result<(), Failure> {
@@ -60,8 +63,8 @@ async fn suspend_one(
         penalty: subject.case.policy.suspend_penalty,
         document_reference: &document_reference,
     };
-    let before = holds::suspended_by_others(&mut lock, input.case_id, loan).await?;
-    let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "suspend"), loan, input.at);
+    let before = holds::suspended_since(&mut lock, loan).await?;
+    let call = Call::new(input.case_id, STEP, ("accounting", "suspend"), loan, input.at);
     let call_key = call.key.clone();
     let exchange = world.providers.accounting.suspend(&call_key, loan, &suspension);
     let (suspended_from, mut details, received) = match call.attempt(world, exchange).await? {
@@ -73,19 +76,9 @@ async fn suspend_one(
             });
             (hold.effective_from, details, vec![answered.received])
         }
-        // Another document holds it already, from no later day, unless the books say otherwise of any of the days.
         Err(error) if error.kind == ProviderErrorKind::Status(409) => {
-            let mut received = Vec::new();
-            for day in BTreeSet::from([hold.effective_from, local_date(input.at).max(hold.effective_from)]) {
-                let call = Call::new(input.case_id, "suspend_accrual", ("accounting", "balance"), loan, input.at);
-                let answered = call.make(world, world.providers.accounting.balance(loan, day)).await?;
-                if answered.value.accruing {
-                    return Err(error.into());
-                }
-                received.push(answered.received);
-            }
-            let since = before.map_or(hold.effective_from, |before| before.min(hold.effective_from));
-            (since, json!({ "suspended_before": true }), received)
+            let went_on = holds::resumed_on(&mut lock, loan).await?;
+            suspended_before(world, (hold, &suspension), (before, went_on), error, input).await?
         }
         Err(error) => return Err(error.into()),
     };
@@ -111,6 +104,64 @@ async fn suspend_one(
     }
     pool::commit(lock).await?;
     Ok(details)
+}
+
+/// Since when the books have it, with what is on record of that, and their answers.
+type Carried = (NaiveDate, Value, Vec<Received>);
+
+/// The books refused, since another document holds the loan already, from no later day; or since the first day lies in a
+/// suspension that has ended: then it begins on the day from which accrual went on. Whatever else they say is no reason.
+async fn suspended_before(
+    world: &World,
+    (hold, suspension): (&Hold, &Suspension<'_>),
+    (before, went_on): (Option<NaiveDate>, Option<NaiveDate>),
+    error: ProviderError,
+    input: CaseStep,
+) -> Result<Carried, Failure> {
+    let (loan, accounting) = (&hold.loan_reference, &world.providers.accounting);
+    // It may have been asked for from a later day already, without an answer: then from that day again.
+    let asked = evidence::first_key(&world.pool, input.case_id, &format!("{}:{STEP}:{loan}:", input.case_id)).await?;
+    if let Some(day) = asked.and_then(|key| key.rsplit(':').next()?.parse().ok()) {
+        return suspend_from(world, (loan, day), suspension, Vec::new(), input).await;
+    }
+    let (mut accrues, mut received) = (Vec::new(), Vec::new());
+    for day in BTreeSet::from([hold.effective_from, local_date(input.at).max(hold.effective_from)]) {
+        let call = Call::new(input.case_id, STEP, ("accounting", "balance"), loan, input.at);
+        let answered = call.make(world, accounting.balance(loan, day)).await?;
+        accrues.push(answered.value.accruing);
+        received.push(answered.received);
+    }
+    match (accrues.as_slice(), went_on) {
+        ([false] | [false, false], _) => {
+            let since = before.map_or(hold.effective_from, |before| before.min(hold.effective_from));
+            Ok((since, json!({ "suspended_before": true }), received))
+        }
+        ([false, true], Some(day)) if day > hold.effective_from => {
+            suspend_from(world, (loan, day), suspension, received, input).await
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Suspends from a later day than the document's, under a key with that day in it.
+async fn suspend_from(
+    world: &World,
+    (loan, day): (&str, NaiveDate),
+    suspension: &Suspension<'_>,
+    mut received: Vec<Received>,
+    input: CaseStep,
+) -> Result<Carried, Failure> {
+    let call = Call::new(input.case_id, STEP, ("accounting", "suspend"), format!("{loan}:{day}"), input.at);
+    let key = call.key.clone();
+    let suspension = Suspension { effective_from: day, ..*suspension };
+    let answered = call.make(world, world.providers.accounting.suspend(&key, loan, &suspension)).await?;
+    let suspended = &answered.value;
+    let details = json!({
+        "suspension_id": suspended.suspension_id, "after_ended_suspension": true,
+        "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
+    });
+    received.push(answered.received);
+    Ok((day, details, received))
 }
 
 /// Tells each bureau of every loan of the document, and meets its duty with its acknowledgements.

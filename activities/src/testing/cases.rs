@@ -43,11 +43,13 @@ impl Case {
     pub(super) async fn new(scene: Scene, kind: CaseKind, details: &impl Serialize) -> Self {
         let id = CaseId::from_uuid(Uuid::now_v7());
         let details = serde_json::to_vec(details).expect("JSON");
+        let natural_key = id.to_string();
         let new = NewCase {
             id,
             kind,
             submitted_by: "issuer|aigul",
-            natural_key: b"key",
+            natural_key: natural_key.as_bytes(),
+            content_index: b"content",
             details_sealed: &scene.world.protection.seal(&details_place(id), &details),
             summary: &json!({}),
             policy: &CasePolicy::default(),

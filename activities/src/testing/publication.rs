@@ -33,6 +33,7 @@ pub(super) async fn case(scene: &Scene, policy: &CasePolicy) -> CaseId {
         kind: CaseKind::FraudIncident,
         submitted_by: "i|s",
         natural_key: b"k",
+        content_index: b"content",
         details_sealed: b"sealed",
         summary: &json!({}),
         policy,

@@ -8,12 +8,12 @@ use nesie_domain::iin::Iin;
 use nesie_domain::refund::RefundKind;
 use nesie_storage::bodies::PaymentProfile;
 use nesie_storage::bodies::write_offs::{Verdict, VerdictReport, WriteOffAct};
-use nesie_workflows::contract::{CaseAnswer, Refunded};
+use nesie_workflows::contract::{CaseAnswer, CaseStep, Refunded};
 use sqlx::PgPool;
 
 use super::cases::{Case, scene_with_calendar};
 use super::idempotence::{Before, Care, take};
-use super::scene::{IBAN, IIN};
+use super::scene::{IBAN, IIN, Scene};
 use crate::calls::Call;
 use crate::providers::accounting::Suspension;
 use crate::write_off::{
@@ -36,6 +36,10 @@ async fn opened(pool: PgPool) -> Case {
     for (tiyn, collected) in [(1_500_000, true), (700_000, false)] {
         scene.pay(&loan, local_date(scene.now()), tiyn, collected).await;
     }
+    verdict_on(scene, loan).await
+}
+
+async fn verdict_on(scene: Scene, loan: String) -> Case {
     let report = VerdictReport {
         verdict: verdict("1-1"),
         received_at: scene.now(),
@@ -141,4 +145,27 @@ async fn a_loan_that_was_suspended_after_the_decision_is_written_off_as_of_today
     let as_of = "SELECT details ->> 'written_off_on' FROM timeline WHERE kind = 'debt_written_off'";
     assert_eq!(scene.value(as_of).await, tomorrow.to_string());
     case.scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn of_two_verdicts_on_one_loan_the_second_one_is_moot_and_can_be_withdrawn(pool: PgPool) {
+    let first = opened(pool).await;
+    let (asked, _) = first.write_off_act(WriteOffAct::Decide, &[]).await;
+    let first_id = first.id;
+    let loan = first.scene.value("SELECT loan_reference FROM loans").await;
+    let second = verdict_on(first.scene, loan).await;
+    let (asked_too, _) = second.write_off_act(WriteOffAct::Decide, &[]).await;
+    second.approve(&asked).await;
+    second.approve(&asked_too).await;
+    let world = &second.scene.world;
+    let input = CaseStep { case_id: first_id, at: second.scene.now() };
+    assert_eq!(apply_write_off_decision(world, input).await, Ok(true));
+    let step = async || apply_write_off_decision(world, second.step()).await;
+    assert!(!take(&second.scene, Care::Thorough, "apply_write_off_decision", Before::Nothing, &[], step).await);
+    let (asked, _) = second.write_off_act(WriteOffAct::Withdraw, &[]).await;
+    second.approve(&asked).await;
+    let input = second.step();
+    let withdrawn = crate::withdrawal::withdraw_case(world, input).await;
+    assert_eq!(withdrawn, Ok(CaseStage::Closed { outcome: CaseOutcome::Withdrawn }));
+    second.scene.end().await;
 }

@@ -23,6 +23,8 @@ use crate::record::{CaseFact, decider};
 use crate::tried;
 
 const STEP: &str = "apply_write_off_decision";
+/// The key of the fact that another case wrote the loan off before this one could.
+pub(super) const MOOT: &str = "write_off_moot";
 /// The key of the fact that the debt is written off.
 pub(super) const WRITTEN_OFF: &str = "written_off";
 
@@ -35,6 +37,10 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
     let subject = CaseSubject::<VerdictReport>::load(world, input.case_id).await?;
     let loan = &subject.details.loan;
     let Some(approval) = approved(world, input.case_id, loan).await? else { return Ok(false) };
+    if refunds::is_written_off(&world.pool, loan).await? {
+        moot(world, &approval, input).await?;
+        return Ok(false);
+    }
     let actor = decider(&approval)?;
     let decided_at = approval.decided_at.ok_or_else(|| Failure::park("approval.undecided"))?;
     let (on, answered) = write_off(world, loan, &approval, decided_at, input).await?;
@@ -68,6 +74,25 @@ pub(crate) async fn apply_write_off_decision(world: &World, input: CaseStep) -> 
         pool::commit(transaction).await?;
     }
     Ok(true)
+}
+
+/// Records that another verdict's case has written the loan off meanwhile: nothing is left to be done here, and the case can be
+/// withdrawn.
+async fn moot(world: &World, approval: &Approval, input: CaseStep) -> Result<(), Failure> {
+    let fact = CaseFact {
+        case_id: input.case_id,
+        key: MOOT,
+        kind: "write_off_moot",
+        details: json!({ "approval_id": approval.id, "code": "loan.written_off" }),
+        at: input.at,
+        actor: decider(approval)?,
+        stage: None,
+        event: None,
+    };
+    if let Some(transaction) = world.begin_case(fact).await? {
+        pool::commit(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Writes off as of the day of the decision: a repeat on a later day asks for the very same. Where the books know an act of a

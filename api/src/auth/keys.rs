@@ -73,13 +73,18 @@ impl Keys {
             return Ok(Some(key));
         }
         if let Some(key) = source.known(kid, STALE_MAX) {
-            // An issuer that hangs must not hold up whom we know: one task asks it, nobody waits.
-            if let Ok(attempt) = Arc::clone(&source.last_attempt).try_lock_owned()
-                && is_due(*attempt)
-            {
-                tokio::spawn(Arc::clone(source).refresh(attempt));
+            // An issuer that hangs must not hold up whom we know: one task asks it, nobody waits. But where nobody has asked it
+            // for long, it may have withdrawn the key: then it is asked first.
+            match Arc::clone(&source.last_attempt).try_lock_owned() {
+                Ok(attempt) if attempt.is_none_or(|at| at.elapsed() >= FRESH) => drop(attempt),
+                Ok(attempt) => {
+                    if is_due(*attempt) {
+                        tokio::spawn(Arc::clone(source).refresh(attempt));
+                    }
+                    return Ok(Some(key));
+                }
+                Err(_under_way) => return Ok(Some(key)),
             }
-            return Ok(Some(key));
         }
         // One request fetches, the others wait for it and then find what it found.
         let attempt = Arc::clone(&source.last_attempt).lock_owned().await;
@@ -177,6 +182,7 @@ mod tests {
     async fn a_stale_key_is_answered_at_once_while_one_task_asks_a_hanging_issuer() {
         let (keys, accepted) = of_a_hanging_issuer(Duration::from_secs(60)).await;
         remember(&keys, FRESH + Duration::from_secs(1));
+        *keys.0.last_attempt.lock().await = Instant::now().checked_sub(PAUSE);
         let all = async {
             for _ in 0..20 {
                 assert!(keys.find("k").await.expect("known").is_some());
@@ -185,6 +191,15 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), all).await.expect("nobody waits for the issuer");
         assert!(keys.0.last_attempt.try_lock().is_err(), "one task is asking");
         assert!(accepted.load(Ordering::SeqCst) <= 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_of_which_nobody_asked_for_long_is_asked_for_before_it_is_taken() {
+        let (keys, accepted) = of_a_hanging_issuer(Duration::from_millis(200)).await;
+        remember(&keys, FRESH + Duration::from_secs(1));
+        *keys.0.last_attempt.lock().await = Instant::now().checked_sub(FRESH);
+        assert!(keys.find("k").await.expect("the issuer does not answer: it holds").is_some());
+        assert_eq!(accepted.load(Ordering::SeqCst), 1, "it was asked first");
     }
 
     #[tokio::test]

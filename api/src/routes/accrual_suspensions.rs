@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(holds::holds))
         .routes(routes!(acts::confirm_collection))
         .routes(routes!(acts::confirm_claims))
+        .routes(routes!(acts::confirm_notice))
         .routes(routes!(acts::cancel))
         .routes(routes!(acts::propose_resumption))
         .routes(routes!(acts::withdraw))

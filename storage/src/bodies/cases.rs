@@ -120,6 +120,8 @@ pub enum SuspensionAct {
     ConfirmCollection(Standstill),
     /// Claims and litigation stand still.
     ConfirmClaims(Standstill),
+    /// The client was notified in writing by other means than the system's notice.
+    ConfirmNotice(Standstill),
     /// The document was cancelled by whom it may be.
     Cancel {
         /// The cancelling document's number.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::future::join_all;
 use nesie_domain::approval::{ApprovalKind, ApprovalState};
 use nesie_domain::ids::{ApplicationId, ApprovalId, CaseId, Owner};
 use nesie_storage::approvals::{self, Approval};
@@ -20,8 +21,11 @@ use temporalio_client::{
 };
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
 
-use super::{BATCH, RelaySettings};
+use super::RelaySettings;
 use crate::Temporal;
+
+/// Requests that one round passes on at most: more than ever wait without an answer at once.
+const AT_ONCE: i64 = 200;
 
 /// How long a workflow has to answer; after that it is told again, under the same id.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -30,11 +34,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub(super) async fn pass(pool: &PgPool, client: &Temporal, settings: &RelaySettings) -> anyhow::Result<usize> {
     let mut transaction = pool.begin().await.context("begin")?;
     approvals::expire_due(&mut transaction, nesie_platform::clock::now()).await?;
-    let rows = approvals::to_pass_on(&mut transaction, BATCH).await?;
+    transaction.commit().await.context("commit")?;
+    let mut transaction = pool.begin().await.context("begin")?;
+    let rows = approvals::to_pass_on(&mut transaction, AT_ONCE).await?;
+    // Side by side: one that can not be passed on stays for the next round, and holds no other up.
+    let passed = join_all(rows.iter().map(|row| pass_on(client, settings, row))).await;
     let mut passed_on = 0;
-    for row in &rows {
-        // One that can not be passed on stays for the next round, and holds no other up.
-        match pass_on(client, settings, row).await {
+    for (row, passed) in rows.iter().zip(passed) {
+        match passed {
             Ok(Passed::On) => {}
             // Approved and yet not done: whoever looks for it finds it beside the decisions.
             Ok(Passed::Moot) => {

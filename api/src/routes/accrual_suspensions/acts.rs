@@ -73,6 +73,17 @@ act_route! {
 }
 
 act_route! {
+    /// Записать, что клиент уведомлен письменно иным способом
+    ///
+    /// Если уведомление системы клиенту не доходит: когда и как он уведомлен, и чем это подтверждается.
+    confirm_notice: post "/v1/accrual-suspensions/{id}/client-notice" by ComplianceOnly
+    saying StandstillRequest, KIND, "confirm_notice", |fields, _| {
+        let (notice, documents) = read_standstill(fields)?;
+        Some(Said::act(&SuspensionAct::ConfirmNotice(notice)).with(documents))
+    }
+}
+
+act_route! {
     /// Записать отмену документа уполномоченным лицом или органом
     cancel: post "/v1/accrual-suspensions/{id}/cancellation" by ComplianceOnly saying CancellationRequest, KIND,
     "cancel_suspension", |fields, _| {

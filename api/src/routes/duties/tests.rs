@@ -25,6 +25,7 @@ async fn case(pool: &PgPool, number: u128) -> CaseId {
         kind: CaseKind::FraudIncident,
         submitted_by: "i|s",
         natural_key: &number.to_be_bytes(),
+        content_index: b"content",
         details_sealed: b"sealed",
         summary: &json!({}),
         policy: &CasePolicy::default(),
