@@ -212,6 +212,34 @@ async fn an_act_that_is_refused_after_nobody_waits_for_the_answer_is_audited_all
     let (status, problem) = site.send_with_key(Method::PUT, &path, Some(account("dedup")), &key).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
     stack.restart_worker().await;
+    is_denied(&stack, &id).await;
+}
+
+#[tokio::test]
+async fn an_act_whose_caller_hangs_up_is_seen_through_and_audited() {
+    let mut stack = Stack::start().await;
+    let site = stack.site().await;
+    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
+    site.at_stage(&id, "awaiting_acknowledgement").await;
+    stack.kill_worker();
+    let path = format!("/v1/applications/{id}/disbursement-method");
+    let owner = stack.owner().await;
+    let received = "SELECT count(*) FROM submissions WHERE application_id = $1";
+    let stored = crate::harness::eventually("the act is stored", async || {
+        let id: Uuid = id.parse().expect("an id");
+        let stored: i64 = sqlx::query_scalar(received).bind(id).fetch_one(&owner).await.expect("counted");
+        if stored == 1 { Ok(()) } else { Err(stored.to_string()) }
+    });
+    tokio::select! {
+        answer = site.act(Method::PUT, &path, account("dedup")) => panic!("no worker answers: {answer:?}"),
+        () = stored => {}
+    }
+    stack.restart_worker().await;
+    is_denied(&stack, &id).await;
+}
+
+/// Waits until the refusal of an account, chosen too early, is on record.
+async fn is_denied(stack: &Stack, id: &str) {
     let owner = stack.owner().await;
     let denied =
         "SELECT count(*) FROM audit WHERE object = $1 AND action = 'choose_disbursement_method' AND NOT allowed
