@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use nesie_domain::ids::{EvidenceId, Owner};
 use nesie_platform::protection::sha256;
 use nesie_storage::evidence::{self, NewEvidence, NotedCall, ProviderCall};
@@ -92,6 +92,18 @@ impl Call {
         let NotedCall { key, attempt } = evidence::begin_call(&world.pool, &self.row(), self.renews).await?;
         Ok(Begun { call: Self { key, ..self }, attempt })
     }
+}
+
+/// The day for which this was asked before under a key that ends in it; it may have had no answer, and is then asked for again
+/// as of that day and of no other. None where it was not.
+pub(crate) async fn day_asked_for(
+    world: &World,
+    owner: impl Into<Owner>,
+    key: &str,
+) -> Result<Option<NaiveDate>, Failure> {
+    let prefix = format!("{key}:");
+    let asked = evidence::first_key(&world.pool, owner, &prefix).await?;
+    Ok(asked.and_then(|asked| asked.strip_prefix(&prefix)?.parse().ok()))
 }
 
 /// A call that is noted and about to be made.

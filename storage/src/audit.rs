@@ -49,7 +49,7 @@ pub fn object_of(owner: Owner) -> String {
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn record(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), StorageError> {
-    write(connection, entry, true).await
+    write(connection, entry, true, None).await
 }
 
 /// Records a denial. It stands alone: what was denied wrote nothing.
@@ -58,7 +58,7 @@ pub async fn record(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<
 /// [`StorageError::Driver`].
 pub async fn record_denial(pool: &PgPool, entry: &Entry<'_>) -> Result<(), StorageError> {
     let mut connection = pool.acquire().await.during("audit.acquire")?;
-    write(&mut connection, entry, false).await
+    write(&mut connection, entry, false, None).await
 }
 
 /// As [`record_denial`], in the caller's transaction.
@@ -66,7 +66,7 @@ pub async fn record_denial(pool: &PgPool, entry: &Entry<'_>) -> Result<(), Stora
 /// # Errors
 /// [`StorageError::Driver`].
 pub async fn record_denial_in(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), StorageError> {
-    write(connection, entry, false).await
+    write(connection, entry, false, None).await
 }
 
 /// Records the denial of an act on a case, once: the step that denies it writes it with its answer, and the API, which may
@@ -79,30 +79,20 @@ pub async fn record_denial_of(
     entry: &Entry<'_>,
     submission_id: SubmissionId,
 ) -> Result<(), StorageError> {
-    sqlx::query!(
-        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, request_id, fact_key, details)
-         VALUES ($1, $2, $3, $4, $5, false, $6, $7, $8, $9)
-         ON CONFLICT (object, fact_key) WHERE fact_key IS NOT NULL DO NOTHING",
-        entry.occurred_at,
-        entry.actor,
-        entry.roles,
-        entry.action,
-        entry.object,
-        entry.reason,
-        entry.request_id,
-        format!("denied:{submission_id}"),
-        entry.details,
-    )
-    .execute(connection)
-    .await
-    .during("audit.write_denial")?;
-    Ok(())
+    write(connection, entry, false, Some(&format!("denied:{submission_id}"))).await
 }
 
-async fn write(connection: &mut PgConnection, entry: &Entry<'_>, permitted: bool) -> Result<(), StorageError> {
+/// Under a key an entry is written once an object; without one it is always written.
+async fn write(
+    connection: &mut PgConnection,
+    entry: &Entry<'_>,
+    permitted: bool,
+    key: Option<&str>,
+) -> Result<(), StorageError> {
     let written = sqlx::query!(
-        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, request_id, details)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO audit (occurred_at, actor, roles, action, object, allowed, reason, request_id, fact_key, details)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (object, fact_key) WHERE fact_key IS NOT NULL DO NOTHING",
         entry.occurred_at,
         entry.actor,
         entry.roles,
@@ -111,10 +101,11 @@ async fn write(connection: &mut PgConnection, entry: &Entry<'_>, permitted: bool
         permitted,
         entry.reason,
         entry.request_id,
+        key,
         entry.details,
     )
     .execute(connection)
     .await
     .during("audit.write")?;
-    ensure_rows("audit.write", &written, 1)
+    if key.is_some() { Ok(()) } else { ensure_rows("audit.write", &written, 1) }
 }

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 /// What the provider words the notice by.
 const TEMPLATE: &str = "fraud_incident";
 
-/// Sends notices to the clients whose duty is open, those first who were not tried before. One that fails does not hold the
+/// Sends notices to the clients whose duty is open, those first for whom it was tried least often. One that fails does not hold the
 /// others up, nor those of the next try: what only a person can mend fails the step once nobody at all could be informed. What
 /// another try may mend fails it at once, so that the provider is left alone for a while.
 pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Informed, Failure> {
@@ -38,17 +38,13 @@ pub(crate) async fn inform_clients(world: &World, input: CaseStep) -> Result<Inf
     // Collected first: a closure inside the stream would tie it to lifetimes that an activity's future can not name.
     let notices: Vec<_> = clients.iter().map(|client| inform(world, input, client)).collect();
     let mut sending = futures::stream::iter(notices).buffer_unordered(AT_ONCE);
-    let (mut informed, mut failed) = (0_u32, None);
-    while let Some(sent) = sending.next().await {
-        match sent {
-            Ok(()) => informed += 1,
-            Err(failure) if failure.class == FailureClass::Retry => failed = Some(failure),
-            Err(failure) => failed = failed.or(Some(failure)),
-        }
+    let (mut informed, mut sent) = (0_u32, Vec::new());
+    while let Some(result) = sending.next().await {
+        informed += u32::from(result.is_ok());
+        sent.push(result);
     }
-    if let Some(failure) = failed.filter(|failure| informed == 0 || failure.class == FailureClass::Retry) {
-        return Err(failure);
-    }
+    Failure::of_all(sent)
+        .or_else(|failure| if informed == 0 || failure.class == FailureClass::Retry { Err(failure) } else { Ok(()) })?;
     let left = u32::try_from(all).unwrap_or(u32::MAX).saturating_sub(informed);
     Ok(Informed { informed, left })
 }

@@ -11,18 +11,18 @@ use nesie_storage::bodies::cases::SuspensionReport;
 use nesie_storage::duties::DutyState;
 use nesie_storage::facts::Actor;
 use nesie_storage::holds::{self, Hold};
-use nesie_storage::{evidence, locks, pool, recorded};
+use nesie_storage::{locks, pool, recorded};
 use nesie_workflows::contract::CaseStep;
 use serde_json::{Value, json};
 
 use super::is_open;
 use crate::World;
 use crate::bureaus::{Owed, owed};
-use crate::calls::{Call, Received};
+use crate::calls::{Call, Received, day_asked_for};
 use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
-use crate::providers::accounting::Suspension;
+use crate::providers::accounting::{Suspended, Suspension};
 use crate::providers::bureau::SuspensionOfInformation;
 use crate::providers::{ProviderError, ProviderErrorKind};
 use crate::record::CaseFact;
@@ -69,16 +69,13 @@ async fn suspend_one(
     let exchange = world.providers.accounting.suspend(&call_key, loan, &suspension);
     let (suspended_from, mut details, received) = match call.attempt(world, exchange).await? {
         Ok(answered) => {
-            let suspended = &answered.value;
-            let details = json!({
-                "suspension_id": suspended.suspension_id, "moved_from": before,
-                "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
-            });
+            let mut details = said(&answered.value);
+            details["moved_from"] = json!(before);
             (hold.effective_from, details, vec![answered.received])
         }
         Err(error) if error.kind == ProviderErrorKind::Status(409) => {
             let went_on = holds::resumed_on(&mut lock, loan).await?;
-            suspended_before(world, (hold, &suspension), (before, went_on), error, input).await?
+            suspended_before(world, (hold, &suspension), (before, went_on), (&call_key, error), input).await?
         }
         Err(error) => return Err(error.into()),
     };
@@ -109,37 +106,38 @@ async fn suspend_one(
 /// Since when the books have it, with what is on record of that, and their answers.
 type Carried = (NaiveDate, Value, Vec<Received>);
 
-/// The books refused, since another document holds the loan already, from no later day; or since the first day lies in a
-/// suspension that has ended: then it begins on the day from which accrual went on. Whatever else they say is no reason.
+/// The books refused: another document holds the loan already, from no later day; or the first day lies in a suspension that has
+/// ended, and then it begins on the day from which accrual went on. Whatever else they say is no reason.
 async fn suspended_before(
     world: &World,
     (hold, suspension): (&Hold, &Suspension<'_>),
     (before, went_on): (Option<NaiveDate>, Option<NaiveDate>),
-    error: ProviderError,
+    (key, error): (&str, ProviderError),
     input: CaseStep,
 ) -> Result<Carried, Failure> {
-    let (loan, accounting) = (&hold.loan_reference, &world.providers.accounting);
-    // It may have been asked for from a later day already, without an answer: then from that day again.
-    let asked = evidence::first_key(&world.pool, input.case_id, &format!("{}:{STEP}:{loan}:", input.case_id)).await?;
-    if let Some(day) = asked.and_then(|key| key.rsplit(':').next()?.parse().ok()) {
+    let (loan, accounting, first) = (&hold.loan_reference, &world.providers.accounting, hold.effective_from);
+    if let Some(day) = day_asked_for(world, input.case_id, key).await? {
         return suspend_from(world, (loan, day), suspension, Vec::new(), input).await;
     }
     let (mut accrues, mut received) = (Vec::new(), Vec::new());
-    for day in BTreeSet::from([hold.effective_from, local_date(input.at).max(hold.effective_from)]) {
+    for day in BTreeSet::from([first, local_date(input.at).max(first)]) {
         let call = Call::new(input.case_id, STEP, ("accounting", "balance"), loan, input.at);
         let answered = call.make(world, accounting.balance(loan, day)).await?;
         accrues.push(answered.value.accruing);
         received.push(answered.received);
     }
-    match (accrues.as_slice(), went_on) {
-        ([false] | [false, false], _) => {
-            let since = before.map_or(hold.effective_from, |before| before.min(hold.effective_from));
-            Ok((since, json!({ "suspended_before": true }), received))
-        }
-        ([false, true], Some(day)) if day > hold.effective_from => {
+    match went_on.filter(|day| *day > first) {
+        _ if accrues[0] => Err(error.into()),
+        // Also where another document suspended it later than that: its first day moves.
+        Some(day) if before.is_none_or(|before| before > day) => {
             suspend_from(world, (loan, day), suspension, received, input).await
         }
-        _ => Err(error.into()),
+        _ if accrues.contains(&true) => Err(error.into()),
+        after_an_ended_one => {
+            let since =
+                before.map_or(first, |before| if after_an_ended_one.is_some() { before } else { before.min(first) });
+            Ok((since, json!({ "suspended_before": true }), received))
+        }
     }
 }
 
@@ -155,13 +153,18 @@ async fn suspend_from(
     let key = call.key.clone();
     let suspension = Suspension { effective_from: day, ..*suspension };
     let answered = call.make(world, world.providers.accounting.suspend(&key, loan, &suspension)).await?;
-    let suspended = &answered.value;
-    let details = json!({
-        "suspension_id": suspended.suspension_id, "after_ended_suspension": true,
-        "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
-    });
+    let mut details = said(&answered.value);
+    details["after_ended_suspension"] = json!(true);
     received.push(answered.received);
     Ok((day, details, received))
+}
+
+/// What the books said of a suspension that they carried out.
+fn said(suspended: &Suspended) -> Value {
+    json!({
+        "suspension_id": suspended.suspension_id,
+        "reversed_interest": suspended.reversed_interest, "reversed_penalty": suspended.reversed_penalty,
+    })
 }
 
 /// Tells each bureau of every loan of the document, and meets its duty with its acknowledgements.

@@ -165,6 +165,26 @@ async fn a_document_of_a_day_within_a_suspension_that_has_ended_suspends_from_it
 }
 
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
+async fn a_document_within_an_ended_suspension_moves_one_that_came_after_it_to_its_end(pool: PgPool) {
+    let scene = granted(pool).await;
+    scene.wait(TimeDelta::days(5));
+    let first = suspended(scene).await;
+    first.scene.wait(TimeDelta::days(5));
+    first.resumed().await;
+    let resumed_on = local_date(first.scene.now()).to_string();
+    first.scene.wait(TimeDelta::days(2));
+    let later = suspended(first.scene).await;
+    later.scene.wait(TimeDelta::days(1));
+    let received_at = later.scene.now() - TimeDelta::days(4);
+    let within = opened(later.scene, received_at).await;
+    let step = async || suspend_accrual(&within.scene.world, within.step()).await;
+    take(&within.scene, Care::Thorough, "suspend_accrual", Before::Nothing, &[], step).await;
+    let since = "SELECT string_agg(DISTINCT suspended_from::text, ' ') FROM loan_holds WHERE released_at IS NULL";
+    assert_eq!(within.scene.value(since).await, resumed_on, "the days between the two stand still too");
+    within.scene.end().await;
+}
+
+#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn a_document_that_holds_the_loan_on_takes_the_first_day_over(pool: PgPool) {
     let scene = granted(pool).await;
     scene.wait(TimeDelta::days(2));

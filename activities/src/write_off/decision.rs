@@ -8,12 +8,12 @@ use nesie_domain::duty::DutyKind;
 use nesie_domain::ids::CaseId;
 use nesie_storage::approvals::{self, Approval};
 use nesie_storage::bodies::write_offs::VerdictReport;
-use nesie_storage::{evidence, pool, recorded, refunds};
+use nesie_storage::{pool, recorded, refunds};
 use nesie_workflows::contract::{CaseStep, WriteOffProposal};
 use serde_json::json;
 
 use crate::World;
-use crate::calls::{Answered, Call};
+use crate::calls::{Answered, Call, day_asked_for};
 use crate::case::CaseSubject;
 use crate::duties;
 use crate::failure::Failure;
@@ -112,10 +112,7 @@ async fn write_off(
     match first.attempt(world, accounting.write_off(&key, loan, decided_on)).await? {
         Ok(answered) => Ok((decided_on, answered)),
         Err(error) if error.kind == ProviderErrorKind::Status(409) && decided_on < today => {
-            // It may have been asked for on a day between, without an answer: then of that day, and of no other.
-            let asked = evidence::first_key(&world.pool, input.case_id, &format!("{key}:")).await?;
-            let asked_on = asked.and_then(|asked| asked.strip_prefix(&format!("{key}:"))?.parse().ok());
-            let on = asked_on.unwrap_or(today);
+            let on = day_asked_for(world, input.case_id, &key).await?.unwrap_or(today);
             let second = call(format!("{}:{on}", approval.id));
             let key = second.key.clone();
             Ok((on, second.make(world, accounting.write_off(&key, loan, on)).await?))
