@@ -1,15 +1,14 @@
 //! Cases of the Rules: reported once, acted on through their workflow, read from PostgreSQL.
 //! One shared way for every kind; never a rule of one kind: those stand in its routes and its workflow.
 
+mod documents;
+
 use axum::http::StatusCode;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use nesie_domain::case::CaseKind;
 use nesie_domain::hash::sha256_hex;
-use nesie_domain::ids::{CaseId, DocumentId, SubmissionId};
-use nesie_storage::bodies::cases::DocumentReference;
+use nesie_domain::ids::{CaseId, SubmissionId};
 use nesie_storage::cases::{self, CaseDocument, CaseRow, CaseSubmission, NewCase, Reported};
 use nesie_storage::idempotency::{self, Claim, RequestKey, StoredAnswer};
 use nesie_storage::{PgConnection, audit, bodies, pool};
@@ -20,21 +19,19 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use documents::hashes;
+pub(crate) use documents::{Document, read_documents};
+
 use crate::acts::{body_hash, entry};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::idempotency::{IdempotencyKey, give};
-use crate::parse::Fields;
 use crate::problem::{Problem, internal};
 use crate::routes::RULESET;
 use crate::temporal::SentToCase;
 
 /// The refusal of a report under the reference of another one.
 const REPORTED_DIFFERENTLY: &str = "case.reported_differently";
-/// The longest name of a document.
-const NAME_CHARACTERS_MAX: usize = 200;
-/// Documents that one request brings at most.
-const DOCUMENTS_MAX: usize = 10;
 
 /// A case that was reported.
 #[derive(Serialize, ToSchema)]
@@ -58,22 +55,6 @@ pub(crate) struct CaseActDone {
     pub(crate) made: Option<Uuid>,
     /// Where to look next.
     pub(crate) links: Value,
-}
-
-/// A document that came with a request, read.
-pub(crate) struct Document {
-    id: DocumentId,
-    name: String,
-    content_type: String,
-    content: Vec<u8>,
-    sha256: String,
-}
-
-impl Document {
-    /// How bodies refer to it.
-    pub(crate) fn reference(&self) -> DocumentReference {
-        DocumentReference { id: self.id, sha256: self.sha256.clone() }
-    }
 }
 
 /// What a report of a new case says.
@@ -145,8 +126,8 @@ pub(crate) async fn find(app: &App, kind: CaseKind, id: CaseId) -> Result<CaseRo
 
 impl Pending<'_> {
     /// Stores a report with its documents, key, audit and answer in one transaction. The same report again is answered
-    /// with the first case, and leaves nothing but an audit record; one of clients
-    /// that says something else is refused, and audited so.
+    /// with the first case, and leaves nothing but an audit record; one of clients that says something else is refused, and
+    /// audited so.
     pub(crate) async fn report(self, report: Report, body: &[u8]) -> Result<Response, Problem> {
         let id = CaseId::from_uuid(Uuid::now_v7());
         let policy = cases::policy_on(&self.app.pool, crate::time::day(self.received_at)).await?;
@@ -371,56 +352,6 @@ pub(crate) fn path(kind: CaseKind) -> &'static str {
 pub(crate) fn links(kind: CaseKind, id: CaseId) -> Value {
     let own = format!("{}/{id}", path(kind));
     json!({ "self": own, "timeline": format!("{own}/timeline"), "duties": format!("/v1/duties?case_id={id}") })
-}
-
-/// Reads the documents of a body's `documents`: at least `minimum`.
-pub(crate) fn read_documents(fields: &mut Fields, minimum: usize) -> Option<Vec<Document>> {
-    if minimum == 0 && !fields.has("/documents") {
-        return Some(Vec::new());
-    }
-    let count = fields.list("/documents", DOCUMENTS_MAX);
-    let documents: Vec<_> = (0..count).map(|at| read_document(fields, &format!("/documents/{at}"))).collect();
-    let documents: Option<Vec<_>> = documents.into_iter().collect();
-    documents.filter(|documents| documents.len() >= minimum)
-}
-
-fn read_document(fields: &mut Fields, at: &str) -> Option<Document> {
-    let name = fields.text(&format!("{at}/name"));
-    let content_type = fields.text(&format!("{at}/content_type"));
-    let content = fields.text(&format!("{at}/content"));
-    let (name, content_type, content) = (name?, content_type?, content?);
-    if name.trim().is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
-        let message = format!("От 1 до {NAME_CHARACTERS_MAX} знаков");
-        fields.refuse(&format!("{at}/name"), "document.name", message);
-        return None;
-    }
-    let well_formed = content_type.len() <= 100 && content_type.contains('/') && content_type.is_ascii();
-    if !well_formed {
-        fields.refuse(
-            &format!("{at}/content_type"),
-            "document.content_type",
-            "Нужен тип MIME, например application/pdf",
-        );
-        return None;
-    }
-    match STANDARD.decode(content) {
-        Ok(content) if !content.is_empty() => {
-            let sha256 = sha256_hex(&content);
-            Some(Document { id: DocumentId::from_uuid(Uuid::now_v7()), name, content_type, content, sha256 })
-        }
-        _ => {
-            fields.refuse(
-                &format!("{at}/content"),
-                "document.content",
-                "Содержание передается в base64 и не бывает пустым",
-            );
-            None
-        }
-    }
-}
-
-fn hashes(documents: &[Document]) -> Vec<&str> {
-    documents.iter().map(|document| document.sha256.as_str()).collect()
 }
 
 fn encode(value: &Value) -> Result<Vec<u8>, Problem> {

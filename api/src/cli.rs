@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use nesie_platform::http::HttpSettings;
 use nesie_platform::settings::{DatabaseSettings, ProtectionSettings};
+use nesie_platform::telemetry::LogSettings;
 
 /// The HTTP API of Nesie.
 #[derive(Debug, Parser)]
@@ -64,9 +65,9 @@ pub struct ServeSettings {
     /// For development alone: endpoints of webhooks may be without TLS, and on this machine.
     #[arg(long, env = "NESIE_WEBHOOKS_ALLOW_INTERNAL")]
     pub webhooks_allow_internal: bool,
-    /// Whether logs are JSON lines.
-    #[arg(long, env = "NESIE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    pub log_format: String,
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogSettings,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseSettings,
@@ -132,7 +133,7 @@ impl Cli {
 }
 
 async fn migrate(settings: &MigrateSettings) -> anyhow::Result<()> {
-    nesie_platform::telemetry::init(false)?;
+    nesie_platform::telemetry::init(&LogSettings::default())?;
     nesie_platform::http::install_tls_provider();
     nesie_storage::migrate::migrate(&settings.url).await.context("migrations were not applied")?;
     tracing::info!("the schema is up to date");

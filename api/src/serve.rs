@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When settings cannot be used, the database cannot be reached or has another build's schema, or the address is taken.
 pub async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
-    nesie_platform::telemetry::init(settings.log_format == "json")?;
+    nesie_platform::telemetry::init(&settings.log)?;
     nesie_platform::http::install_tls_provider();
     let pool = nesie_storage::pool::connect(&settings.database.url, "nesie-api", settings.database.connections)
         .await

@@ -8,9 +8,20 @@ use nesie_platform::clock::now;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Case, Front, Stack, StackOptions, eventually, time};
+use crate::harness::{Case, Front, Granted, Stack, StackOptions, eventually, time};
 use crate::parking::decide as decide_on_parked;
 use crate::write_offs::{guilt, parked_of, references, refund_to, refunded, report, write_off};
+
+/// A loan on which the client was made to pay, written off: decided and corrected, with nothing paid by the client himself. What
+/// was collected waits for an account.
+async fn written_off(stack: &Stack, compliance: &Front, number: &str) -> (Granted, Case) {
+    let granted = stack.grant().await;
+    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
+    let case = report(compliance, &granted, number).await;
+    write_off(stack, &case).await;
+    case.with_duties("met", 3).await;
+    (granted, case)
+}
 
 /// The worker is killed while a refund is held at a point; it is paid once, and the duty met.
 async fn a_refund_survives_a_killed_worker(profile: &str) {
@@ -19,11 +30,7 @@ async fn a_refund_survives_a_killed_worker(profile: &str) {
     let compliance = stack.front("dana", "compliance").await;
     let mut held = Vec::new();
     for (number, point) in [("2-1", "before_effect"), ("2-2", "after_effect")] {
-        let granted = stack.grant().await;
-        stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-        let case = report(&compliance, &granted, number).await;
-        write_off(&stack, &case).await;
-        case.with_duties("met", 3).await;
+        let (granted, case) = written_off(&stack, &compliance, number).await;
         let fault = json!({"provider": "payments", "operation": "transfer", "times": 1, "iin": granted.iin,
             "fault": {"kind": "hold", "point": point}});
         let fault_id = stack.sandbox.fault_on(fault).await;
@@ -62,11 +69,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
         ("3-2", "dedup", json!({"kind": "timeout_before"})),
         ("3-3", "plain", json!({"kind": "processing", "milliseconds": 300})),
     ] {
-        let granted = stack.grant().await;
-        stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-        let case = report(&compliance, &granted, number).await;
-        write_off(&stack, &case).await;
-        case.with_duties("met", 3).await;
+        let (_granted, case) = written_off(&stack, &compliance, number).await;
         stack.sandbox.fault("payments", "transfer", fault, Some(1)).await;
         case.done("refund-account", refund_to(profile)).await;
         case.at_stage("written_off").await;
@@ -74,11 +77,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
     }
 
     // A time-out before the effect at a provider that promises nothing: a person must find out.
-    let granted = stack.grant().await;
-    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-    let case = report(&compliance, &granted, "3-4").await;
-    write_off(&stack, &case).await;
-    case.with_duties("met", 3).await;
+    let (_granted, case) = written_off(&stack, &compliance, "3-4").await;
     stack.sandbox.fault("payments", "transfer", json!({"kind": "timeout_before"}), Some(1)).await;
     case.done("refund-account", refund_to("plain")).await;
     let step = parked_of(&operations, &case, "refund_collected").await;
@@ -99,11 +98,7 @@ async fn silence_about_a_refund_is_found_out_and_never_paid_over() {
 async fn a_rejected_refund_takes_another_account_under_another_reference() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = stack.grant().await;
-    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-    let case = report(&compliance, &granted, "4-1").await;
-    write_off(&stack, &case).await;
-    case.with_duties("met", 3).await;
+    let (_granted, case) = written_off(&stack, &compliance, "4-1").await;
     stack.sandbox.fault("payments", "transfer", json!({"kind": "reject"}), Some(1)).await;
     case.done("refund-account", refund_to("dedup")).await;
     eventually("the refund is rejected", || async {
@@ -154,12 +149,7 @@ async fn an_account_that_is_the_clients_no_longer_gets_no_refund() {
 async fn what_the_client_pays_while_refunds_are_under_way_is_refunded_too_and_once() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = stack.grant().await;
-    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-    let case = report(&compliance, &granted, "8-1").await;
-    write_off(&stack, &case).await;
-    // Decided, corrected, and nothing paid by the client himself; what was collected waits for an account.
-    case.with_duties("met", 3).await;
+    let (granted, case) = written_off(&stack, &compliance, "8-1").await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 400_000, true).await;
     stack.sandbox.pay(&granted.loan, local_date(now()), 250_000, false).await;
     case.done("refund-account", refund_to("plain")).await;
@@ -189,11 +179,7 @@ async fn what_the_client_pays_while_refunds_are_under_way_is_refunded_too_and_on
 
 /// A refund of which nobody knows whether it was paid: its step is parked at a provider that promises nothing.
 async fn refund_in_doubt(stack: &Stack, compliance: &Front, operations: &Front, number: &str) -> (Case, Value) {
-    let granted = stack.grant().await;
-    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-    let case = report(compliance, &granted, number).await;
-    write_off(stack, &case).await;
-    case.with_duties("met", 3).await;
+    let (_granted, case) = written_off(stack, compliance, number).await;
     stack.sandbox.fault("payments", "transfer", json!({"kind": "timeout_before"}), Some(1)).await;
     case.done("refund-account", refund_to("plain")).await;
     let step = parked_of(operations, &case, "refund_collected").await;
@@ -253,11 +239,7 @@ async fn a_refund_in_doubt_is_completed_by_hand_by_two_people() {
 async fn a_refund_that_is_under_way_for_long_is_asked_for_less_often() {
     let stack = Stack::start().await;
     let compliance = stack.front("dana", "compliance").await;
-    let granted = stack.grant().await;
-    stack.sandbox.pay(&granted.loan, local_date(now()), 1_500_000, true).await;
-    let case = report(&compliance, &granted, "8-1").await;
-    write_off(&stack, &case).await;
-    case.with_duties("met", 3).await;
+    let (_granted, case) = written_off(&stack, &compliance, "8-1").await;
     let under_way = json!({"kind": "processing", "milliseconds": 40_000});
     stack.sandbox.fault("payments", "transfer", under_way, Some(1)).await;
     case.done("refund-account", refund_to("dedup")).await;

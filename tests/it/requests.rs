@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{NewApplication, Stack, account};
+use crate::harness::{Front, NewApplication, Stack, account};
 
 #[tokio::test]
 async fn a_bad_application_names_each_bad_field_and_stores_nothing() {
@@ -202,11 +202,7 @@ async fn without_a_worker_acts_are_not_known_to_be_done_and_reads_go_on() {
 
 #[tokio::test]
 async fn an_act_that_is_refused_after_nobody_waits_for_the_answer_is_audited_all_the_same() {
-    let mut stack = Stack::start().await;
-    let site = stack.site().await;
-    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
-    site.at_stage(&id, "awaiting_acknowledgement").await;
-    stack.kill_worker();
+    let (mut stack, site, id) = without_a_worker().await;
     let path = format!("/v1/applications/{id}/disbursement-method");
     let key = Uuid::new_v4().to_string();
     let (status, problem) = site.send_with_key(Method::PUT, &path, Some(account("dedup")), &key).await;
@@ -217,11 +213,7 @@ async fn an_act_that_is_refused_after_nobody_waits_for_the_answer_is_audited_all
 
 #[tokio::test]
 async fn an_act_whose_caller_hangs_up_is_seen_through_and_audited() {
-    let mut stack = Stack::start().await;
-    let site = stack.site().await;
-    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
-    site.at_stage(&id, "awaiting_acknowledgement").await;
-    stack.kill_worker();
+    let (mut stack, site, id) = without_a_worker().await;
     let path = format!("/v1/applications/{id}/disbursement-method");
     let owner = stack.owner().await;
     let received = "SELECT count(*) FROM submissions WHERE application_id = $1";
@@ -236,6 +228,16 @@ async fn an_act_whose_caller_hangs_up_is_seen_through_and_audited() {
     }
     stack.restart_worker().await;
     is_denied(&stack, &id).await;
+}
+
+/// An application that waits for its acknowledgement, and whose worker is gone.
+async fn without_a_worker() -> (Stack, Front, String) {
+    let mut stack = Stack::start().await;
+    let site = stack.site().await;
+    let id = site.submit(&NewApplication::of(&stack.somebody())).await;
+    site.at_stage(&id, "awaiting_acknowledgement").await;
+    stack.kill_worker();
+    (stack, site, id)
 }
 
 /// Waits until the refusal of an account, chosen too early, is on record.

@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::parse();
-    nesie_platform::telemetry::init(settings.log_format == "json")?;
+    nesie_platform::telemetry::init(&settings.log)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {

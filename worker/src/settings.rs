@@ -11,6 +11,7 @@ use nesie_platform::http::HttpSettings;
 use nesie_platform::outward::{Inside, OutwardClient, system_lookup};
 use nesie_platform::protection::Protection;
 use nesie_platform::settings::{DatabaseSettings, ProtectionSettings, TaskQueueSettings};
+use nesie_platform::telemetry::LogSettings;
 use nesie_storage::PgPool;
 use nesie_workflows::RetryBudget;
 use nesie_workflows::case::EVENTS_MAX;
@@ -63,16 +64,16 @@ pub struct Settings {
     /// How often the relays look for work, in milliseconds.
     #[arg(long, env = "NESIE_RELAY_PAUSE_MILLISECONDS", default_value_t = 100)]
     pub relay_pause_milliseconds: u64,
-    /// How often the AML lists are refreshed, in minutes: at least twice in the day for which they are good. Only for the schedule that is made: one that exists in Temporal stays
-    /// as operations set it.
+    /// How often the AML lists are refreshed, in minutes: at least twice in the day for which they are good. Only for the schedule
+    /// that is made: one that exists in Temporal stays as operations set it.
     #[arg(long, env = "NESIE_AML_REFRESH_MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=720))]
     pub aml_refresh_minutes: u64,
     /// How often the sweep compares open duties with their timers, in minutes. Only for the schedule that is made, as above.
     #[arg(long, env = "NESIE_DUTY_SWEEP_MINUTES", default_value_t = 15)]
     pub duty_sweep_minutes: u64,
-    /// Whether logs are JSON lines.
-    #[arg(long, env = "NESIE_LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    pub log_format: String,
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogSettings,
 }
 
 /// How webhooks are sent.

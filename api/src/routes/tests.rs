@@ -5,6 +5,7 @@ mod applications;
 mod approvals;
 mod identification;
 mod queries;
+mod reports;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -103,6 +104,12 @@ impl Api {
     pub(super) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.expect("counted")
     }
+}
+
+/// One connection has to do: a request that holds one must not wait for another.
+async fn over_one_connection(pool: &PgPool) -> PgPool {
+    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
+    options.connect_with(pool.connect_options().as_ref().clone()).await.expect("a connection")
 }
 
 pub(super) fn token(subject: &str, roles: &[&str]) -> String {

@@ -7,7 +7,7 @@ macro_rules! report_route {
     ($(#[$words:meta])* $path:literal by $roles:ident, $shape:ident, $again:literal, $read:expr) => {
         #[utoipa::path(
             post, path = $path, tag = "cases", params(("idempotency-key" = String, Header)), request_body = $shape,
-            responses((status = 202, body = $crate::cases::CaseReported, headers(("Location" = String, description = "Адрес дела"))), (status = 200, description = $again, body = $crate::cases::CaseReported), (status = 409, description = "Под этим же номером сообщено иное; добавьте сведения к делу", content_type = "application/problem+json"))
+            responses((status = 202, body = $crate::cases::CaseReported, headers(("Location" = String, description = "Адрес дела"))), (status = 200, description = $again, body = $crate::cases::CaseReported), (status = 409, description = "Под этим же номером сообщено о других клиентах: добавьте их к делу", content_type = "application/problem+json"))
         )]
         $(#[$words])*
         pub(crate) async fn report(

@@ -344,10 +344,7 @@ async fn an_act_that_nobody_answers_is_503_and_its_repeat_goes_on_with_the_same_
 #[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
 async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool) {
     assert!(std::env::var("TEMPORAL_ADDRESS").is_ok(), "this test asks Temporal for a workflow that is not there");
-    // One connection has to do: an act that holds one must not wait for another.
-    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-    let single = options.connect_with(pool.connect_options().as_ref().clone()).await.expect("a connection");
-    let api = Api::start(single).await;
+    let api = Api::start(over_one_connection(&pool).await).await;
     let service = token("front", &["service"]);
     let submitted = api.post(&service, "/v1/applications", "key-1", &application()).await;
     let id: ApplicationId = submitted.body["id"].as_str().expect("an id").parse().expect("a UUID");
@@ -373,32 +370,4 @@ async fn an_act_on_a_closed_application_is_answered_from_postgresql(pool: PgPool
     assert_eq!((again.status, again.code()), (StatusCode::CONFLICT, "act_not_expected"));
     assert_ne!(again.body["request_id"], first.body["request_id"], "each request keeps its own id");
     assert_eq!(api.count("SELECT count(*) FROM audit WHERE action = 'withdraw' AND NOT allowed").await, 1);
-}
-
-#[sqlx::test(migrator = "nesie_storage::migrate::MIGRATOR")]
-async fn a_report_is_a_repeat_only_if_it_says_the_same_and_waits_for_no_second_connection(pool: PgPool) {
-    let options = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-    let single = options.connect_with(pool.connect_options().as_ref().clone()).await.expect("a connection");
-    let api = Api::start(single).await;
-    let report = json!({
-        "reference": "L-1", "source": "Государственная техническая служба", "learned_at": "2026-11-01T09:00:00Z",
-        "description": "Выгрузка", "clients": [{ "iin": "871008401427" }],
-    });
-    let service = token("front", &["service"]);
-    let reported = api.post(&service, "/v1/data-leaks", "key-1", &report).await;
-    assert_eq!(reported.status, StatusCode::ACCEPTED, "{}", reported.body);
-
-    let again = api.post(&service, "/v1/data-leaks", "key-2", &report).await;
-    assert_eq!((again.status, &again.body["id"]), (StatusCode::OK, &reported.body["id"]), "{}", again.body);
-    // Another client under the same reference is no repeat: nothing of it may look as if it were kept.
-    let mut other = report.clone();
-    other["clients"] = json!([{ "iin": "900101300811" }]);
-    for key in ["key-3", "key-3"] {
-        let refused = api.post(&service, "/v1/data-leaks", key, &other).await;
-        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.body);
-        assert_eq!(refused.body["refusal"]["code"], "case.reported_differently", "{}", refused.body);
-    }
-    let denied = "SELECT count(*) FROM audit WHERE NOT allowed AND reason = 'case.reported_differently'";
-    assert_eq!(api.count(denied).await, 2);
-    assert_eq!(api.count("SELECT count(*) FROM cases").await, 1);
 }
